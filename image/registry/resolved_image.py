@@ -1,0 +1,31 @@
+"""What a reference turned out to be: the value that the rest of a pull works from."""
+
+from dataclasses import dataclass, field
+
+from image.model.descriptor import Descriptor
+from image.model.digest import Digest
+from image.model.manifest import Manifest
+from image.model.records import RegistryAuth
+from image.model.reference import Reference
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolvedImage:
+    """One image of one platform, its manifest verified."""
+
+    reference: Reference
+    """What was asked for."""
+    target_digest: Digest
+    """What the reference resolved to, an index or a manifest; the one for `repo_digests`."""
+    manifest_digest: Digest
+    """The manifest of the platform; equal to `target_digest` when there is no index."""
+    manifest_bytes: bytes = field(repr=False)
+    """Exactly the bytes that have `manifest_digest`."""
+    manifest: Manifest
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    """Bottom first."""
+    endpoint_url: str
+    """The endpoint that answered, without user and query."""
+    auth: RegistryAuth | None = field(default=None, repr=False, compare=False)
+    """Credentials for the downloads that follow; never printed, stored or sent to a mirror."""
