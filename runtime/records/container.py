@@ -50,7 +50,9 @@ def transition(state: ContainerState, event: ContainerEvent) -> ContainerState:
     """
     following = _TRANSITIONS.get((state, event))
     if following is None:
-        raise FailedPrecondition("container", f"is {state}, so it cannot be {event}", reason="WrongState")
+        raise FailedPrecondition(
+            "container", f"is {state}, so it cannot be {event}", reason="WrongState"
+        )
     return following
 
 
