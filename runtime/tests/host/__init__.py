@@ -1,0 +1,1 @@
+"""Twins of runtime/host; nothing here needs root."""
