@@ -10,6 +10,8 @@ runc=v1.5.2
 cni_plugins=v1.9.1
 containerd=v2.4.2
 mkdir -p "$cache"
+staging=
+trap 'rm -rf "$staging"' EXIT
 
 # Most of these modules have replace directives, so `go install pkg@version` refuses them; a throw-away
 # module that requires the real one works for all.
@@ -36,11 +38,12 @@ in_module() { # in_module MODULE VERSION COMMAND...
 
 publish() { # publish STAGING FINAL: a finished directory appears at once or not at all
   mkdir -p "$(dirname "$2")"
+  chmod 755 "$1"
   mv -T "$1" "$2" 2>/dev/null || rm -rf "$1"
 }
 
 build_cri_tools() {
-  local final="$cache/cri-tools-$cri_tools" staging
+  local final="$cache/cri-tools-$cri_tools"
   [ -d "$final" ] && return 0
   staging=$(mktemp -d -p "$cache")
   local flags="-s -w -X sigs.k8s.io/cri-tools/pkg/version.Version=${cri_tools#v}"
@@ -51,7 +54,7 @@ build_cri_tools() {
 }
 
 build_runc() {
-  local final="$cache/runc-$runc" staging
+  local final="$cache/runc-$runc"
   [ -d "$final" ] && return 0
   staging=$(mktemp -d -p "$cache")
   CGO_ENABLED=1 in_module github.com/opencontainers/runc "$runc" \
@@ -60,7 +63,7 @@ build_runc() {
 }
 
 build_cni_plugins() {
-  local final="$cache/cni-plugins-$cni_plugins" staging plugin
+  local final="$cache/cni-plugins-$cni_plugins" plugin
   [ -d "$final" ] && return 0
   staging=$(mktemp -d -p "$cache")
   for plugin in main/bridge main/loopback main/ptp ipam/host-local meta/portmap meta/bandwidth meta/firewall meta/tuning; do
@@ -71,7 +74,7 @@ build_cni_plugins() {
 }
 
 build_containerd() {
-  local final="$cache/containerd-$containerd" staging command
+  local final="$cache/containerd-$containerd" command
   [ -d "$final" ] && return 0
   staging=$(mktemp -d -p "$cache")
   for command in containerd ctr containerd-shim-runc-v2; do

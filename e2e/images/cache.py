@@ -1,0 +1,53 @@
+"""Keep the built images outside the work tree, so that only the first run pays for them.
+
+The key covers the sources of this package and the programs taken from the machine: a changed
+recipe or an updated package makes new images. Never removes other keys' images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import shutil
+import tempfile
+from pathlib import Path
+
+from e2e.images.catalogue import NamedImage, all_images
+from e2e.tool_paths import cache_directory, system_tool
+
+PROGRAMS = ("busybox", "nginx", "pgrep", "ipcs", "gcc")
+
+
+def cache_key() -> str:
+    """Return a digest over recipes and over size and time of every program taken in."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parent
+    for source in sorted([*folder.glob("*.py"), *folder.glob("sources/*.c")]):
+        digest.update(source.name.encode() + source.read_bytes())
+    for program in PROGRAMS:
+        status = system_tool(program).stat()
+        digest.update(f"{program} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def load_images() -> list[NamedImage]:
+    """Return all test images, built now if they are not in the cache."""
+    target = cache_directory() / "images" / cache_key()
+    stored = target / "images.pickle"
+    if not stored.is_file():
+        store(target, all_images())
+    # Written by this function under the user's own cache folder: nobody else's data is unpickled.
+    images: list[NamedImage] = pickle.loads(stored.read_bytes())
+    return images
+
+
+def store(target: Path, images: list[NamedImage]) -> None:
+    """Make the folder appear complete or not at all, whoever else builds at the same time."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=target.parent))
+    (staging / "images.pickle").write_bytes(pickle.dumps(images))
+    try:
+        os.rename(staging, target)
+    except OSError:
+        shutil.rmtree(staging)
