@@ -1,0 +1,1 @@
+"""Tests of the CRI package, mirroring it file by file."""
