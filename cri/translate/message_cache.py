@@ -36,9 +36,10 @@ class MessageCache(Generic[R, M]):
         """Return the message of each record, in order. Callers copy them into a response and never change them."""
         if len(self._entries) > 2 * len(records) + _SLACK:
             self._forget_others(records)
-        return [self._message(record) for record in records]
+        return [self.message(record) for record in records]
 
-    def _message(self, record: R) -> M:
+    def message(self, record: R) -> M:
+        """Return the message of one record."""
         entry = self._entries.get(record.id)
         if entry is not None and entry[0] is record:
             return entry[1]
