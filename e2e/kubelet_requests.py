@@ -139,7 +139,9 @@ def container_config(pod: PodShape, shape: ContainerShape) -> api_pb2.ContainerC
         image=api_pb2.ImageSpec(image=shape.image, user_specified_image=shape.image),
         command=shape.command,
         args=shape.arguments,
-        envs=[api_pb2.KeyValue(key=key, value=value) for key, value in environment.items()],
+        envs=[
+            api_pb2.KeyValue(key=key, value=value.encode()) for key, value in environment.items()
+        ],
         mounts=shape.mounts,
         log_path=f"{shape.name}/{shape.attempt}.log",
         labels={**pod_labels(pod), "io.kubernetes.container.name": shape.name},

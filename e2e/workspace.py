@@ -59,5 +59,8 @@ def make_workspace() -> Workspace:
     disk = Path(tempfile.mkdtemp(prefix=f"lading-{name}-"))
     base = in_memory if in_memory.is_dir() else Path("/run")
     memory = base / f"lading-{name}"
-    memory.mkdir(mode=0o700)
+    memory.mkdir()
+    # Roots of pods with a user namespace lie below; what must be closed, the daemons close themselves.
+    for path in (disk, memory):
+        path.chmod(0o755)
     return Workspace(name=name, disk=disk, memory=memory)

@@ -1,7 +1,7 @@
 """Keep the built images outside the work tree, so that only the first run pays for them.
 
 The key covers the sources of this package and the programs taken from the machine: a changed
-recipe or an updated package makes new images. Never removes other keys' images.
+recipe or an updated package makes new images. The last few keys are kept.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import tempfile
 from pathlib import Path
 
 from e2e.images.catalogue import NamedImage, all_images
+from e2e.images.host_programs import busybox_program
 from e2e.tool_paths import cache_directory, system_tool
 
-PROGRAMS = ("busybox", "nginx", "pgrep", "ipcs", "gcc")
+KEPT = 3
+PROGRAMS = ("nginx", "pgrep", "ipcs", "gcc")
 
 
 def cache_key() -> str:
@@ -25,8 +27,8 @@ def cache_key() -> str:
     folder = Path(__file__).parent
     for source in sorted([*folder.glob("*.py"), *folder.glob("sources/*.c")]):
         digest.update(source.name.encode() + source.read_bytes())
-    for program in PROGRAMS:
-        status = system_tool(program).stat()
+    for program in (busybox_program(), *map(system_tool, PROGRAMS)):
+        status = program.stat()
         digest.update(f"{program} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -51,3 +53,5 @@ def store(target: Path, images: list[NamedImage]) -> None:
         os.rename(staging, target)
     except OSError:
         shutil.rmtree(staging)
+    for old in sorted(target.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)

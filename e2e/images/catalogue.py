@@ -9,13 +9,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from e2e.images import web_server
-from e2e.images.host_programs import GROUP, PASSWD, busybox_entries, compiled, dynamic_entries
+from e2e.images.host_programs import (
+    GROUP,
+    PASSWD,
+    busybox_entries,
+    busybox_program,
+    compiled,
+    dynamic_entries,
+)
 from e2e.images.image import DOCKER, OCI, MediaTypes, PublishedImage, Settings, publish
 from e2e.images.layer import GZIP, ZSTD, Layer, build_layer, directory, regular
 from e2e.tool_paths import system_tool
 
 BUSYBOX = "registry.k8s.io/e2e-test-images/busybox:1.29-2"
 NGINX = "registry.k8s.io/e2e-test-images/nginx:1.14-2"
+IDLE = "registry.k8s.io/lading/idle:1"
 SANDBOX = "registry.k8s.io/pause:3.10.1"
 STAGING = "gcr.io/k8s-staging-cri-tools/"
 
@@ -39,10 +47,14 @@ class SharedLayers:
 def shared_layers() -> SharedLayers:
     """Build what takes the time: busybox with pgrep and ipcs, and nginx with its libraries."""
     extra = dynamic_entries(
-        {"usr/bin/pgrep": system_tool("pgrep"), "usr/bin/ipcs": system_tool("ipcs")}
+        {
+            "bin/busybox": busybox_program(),
+            "usr/bin/pgrep": system_tool("pgrep"),
+            "usr/bin/ipcs": system_tool("ipcs"),
+        }
     )
     return SharedLayers(
-        busybox=build_layer([*busybox_entries(), *extra]),
+        busybox=build_layer([*extra, *busybox_entries()]),
         nginx=build_layer(web_server.program_entries()),
     )
 
@@ -144,16 +156,22 @@ def named_images(shared: SharedLayers) -> Iterator[NamedImage]:
 
 
 def extra_images(shared: SharedLayers) -> Iterator[NamedImage]:
-    """Yield images for Lading's own tests: zstd, many layers, a stop signal."""
+    """Yield images for Lading's own tests: zstd, many layers, a stop signal, an idle process."""
+    pause = build_layer([regular("pause", compiled("pause.c"), mode=0o755)])
     mixed = [shared.busybox, build_layer([regular("zstd-layer", b"zstd\n")], ZSTD)]
     many = [build_layer([regular(f"layer-{n}", f"{n}\n".encode())], GZIP) for n in range(20)]
     stop = Settings(command=("sh",), stop_signal="SIGINT", labels={"purpose": "stop signal"})
     for name, settings, layers in (
-        ("lading/zstd:1", Settings(command=("sh",)), mixed),
-        ("lading/many-layers:1", Settings(command=("sh",)), [shared.busybox, *many]),
-        ("lading/stop-signal:1", stop, [shared.busybox]),
+        (IDLE, Settings(entrypoint=("/pause",)), [shared.busybox, pause]),
+        ("registry.k8s.io/lading/zstd:1", Settings(command=("sh",)), mixed),
+        (
+            "registry.k8s.io/lading/many-layers:1",
+            Settings(command=("sh",)),
+            [shared.busybox, *many],
+        ),
+        ("registry.k8s.io/lading/stop-signal:1", stop, [shared.busybox]),
     ):
-        yield NamedImage(references=(f"registry.k8s.io/{name}",), image=publish(settings, layers))
+        yield NamedImage(references=(name,), image=publish(settings, layers))
 
 
 def all_images() -> list[NamedImage]:

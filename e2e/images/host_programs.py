@@ -12,9 +12,10 @@ import tempfile
 from pathlib import Path
 
 from e2e.images.layer import Entry, directory, hard_link, regular, symlink
-from e2e.tool_paths import system_tool
+from e2e.tool_paths import REPOSITORY, system_tool
 
 SOURCES = Path(__file__).parent / "sources"
+SETUP = REPOSITORY / "e2e" / "setup"
 
 PASSWD = b"""root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1:daemon:/usr/sbin:/bin/false
@@ -42,19 +43,22 @@ def parents_of(paths: set[str]) -> set[str]:
     return {str(parent) for path in paths for parent in Path(path).parents if str(parent) != "."}
 
 
+def busybox_program() -> Path:
+    """Return the busybox for images; e2e/setup/debian_busybox.sh says why it is not the static one."""
+    return Path(run(str(SETUP / "debian_busybox.sh")).strip())
+
+
 def busybox_entries() -> list[Entry]:
-    """Return a small root file system: busybox, a hard link per applet in /bin, users, usual folders."""
-    binary = system_tool("busybox")
-    if "not a dynamic executable" not in ldd_text(binary):
-        raise RuntimeError(f"{binary} is not static; install the package busybox-static")
+    """Return what belongs around bin/busybox: a hard link per applet, users, the usual folders."""
+    binary = busybox_program()
     folders = ["bin", "dev", "etc", "home", "proc", "root", "sys", "usr", "usr/bin", "usr/sbin"]
     entries = [directory(folder) for folder in (*folders, "sbin", "run", "var", "var/www")]
     entries += [directory("tmp", mode=0o1777), symlink("var/run", "/run")]
-    entries.append(regular("bin/busybox", binary.read_bytes(), mode=0o755))
     for applet in run(str(binary), "--list").split():
         if applet != "busybox":
             entries.append(hard_link(f"bin/{applet}", "bin/busybox"))
-    return [*entries, regular("etc/passwd", PASSWD), regular("etc/group", GROUP)]
+    entries += [regular("etc/passwd", PASSWD), regular("etc/group", GROUP)]
+    return entries
 
 
 def ldd_text(program: Path) -> str:

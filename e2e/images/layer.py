@@ -48,9 +48,9 @@ def symlink(path: str, target: str) -> Entry:
     return Entry(path=path, kind=tarfile.SYMTYPE, mode=0o777, target=target)
 
 
-def hard_link(path: str, target: str) -> Entry:
-    """Return a hard link to an earlier entry."""
-    return Entry(path=path, kind=tarfile.LNKTYPE, target=target)
+def hard_link(path: str, target: str, mode: int = 0o755) -> Entry:
+    """Return a hard link to an earlier entry; unpacking sets the mode again, so it must be equal."""
+    return Entry(path=path, kind=tarfile.LNKTYPE, target=target, mode=mode)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,130 @@
+"""Collect samples, reduce them to percentiles, compare them with the aims, write them out.
+
+Pure: numbers in, text out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+PEER = "containerd"
+
+# Metric, bound of (Lading / containerd), and which side of the bound is good.
+AIMS: tuple[tuple[str, float, str], ...] = (
+    ("pod up", 0.6, "at most"),
+    ("pod down", 0.6, "at most"),
+    ("ExecSync", 0.5, "at most"),
+    ("pods up/s", 1.5, "at least"),
+    ("MB per idle pod", 0.15, "at most"),
+    ("MB of daemon", 1.0, "at most"),
+)
+
+
+def percentile(samples: Iterable[float], part: float) -> float:
+    """Return the nearest-rank percentile of some samples."""
+    ordered = sorted(samples)
+    rank = max(0, min(len(ordered) - 1, round(part * len(ordered) + 0.5) - 1))
+    return ordered[rank]
+
+
+@dataclass
+class Results:
+    """Samples by metric, then by contender."""
+
+    samples: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+
+    def add(self, contender: str, measured: Mapping[str, list[float]]) -> None:
+        """Add the samples of one measurement."""
+        for metric, values in measured.items():
+            self.samples.setdefault(metric, {}).setdefault(contender, []).extend(values)
+
+    def contenders(self) -> list[str]:
+        """Return the contenders seen, the peer last."""
+        names = {name for by_name in self.samples.values() for name in by_name}
+        return sorted(names, key=lambda name: (name == PEER, name))
+
+    def ratio(self, metric: str, contender: str) -> float | None:
+        """Return the ratio of medians to the peer's; None if either is missing."""
+        by_name = self.samples.get(metric, {})
+        if contender == PEER or contender not in by_name or PEER not in by_name:
+            return None
+        peer = percentile(by_name[PEER], 0.5)
+        return percentile(by_name[contender], 0.5) / peer if peer else None
+
+    def rows(self) -> list[list[str]]:
+        """Return the table: a header, then a row per metric."""
+        names = self.contenders()
+        rows = [["metric", *(f"{name} p50 / p90" for name in names), *self.ratio_titles(names)]]
+        for metric, by_name in self.samples.items():
+            cells = [shown(by_name.get(name, [])) for name in names]
+            ratios = [self.ratio(metric, name) for name in names if name != PEER]
+            rows.append([metric, *cells, *("" if r is None else f"{r:.2f}" for r in ratios)])
+        return rows
+
+    def ratio_titles(self, names: list[str]) -> list[str]:
+        """Return the headings of the ratio columns."""
+        return [f"{name} / {PEER}" for name in names if name != PEER]
+
+    def verdicts(self) -> list[str]:
+        """Return one line per aim and contender: met or missed, with the number."""
+        lines = []
+        for metric, bound, side in AIMS:
+            for name in self.contenders():
+                ratio = self.ratio(metric, name)
+                if ratio is None:
+                    continue
+                met = ratio <= bound if side == "at most" else ratio >= bound
+                state = "met" if met else "MISSED"
+                lines.append(f"{state:6} {metric}: {name} {ratio:.2f} ({side} {bound:g})")
+        return lines
+
+
+def shown(values: list[float]) -> str:
+    """Return median and p90 of some samples as text."""
+    if not values:
+        return "-"
+    if len(values) == 1:
+        return f"{values[0]:.2f}"
+    return f"{percentile(values, 0.5):.2f} / {percentile(values, 0.9):.2f}"
+
+
+def as_text(results: Results) -> str:
+    """Return an aligned table and the verdicts."""
+    rows = results.rows()
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join([*lines, "", *results.verdicts()])
+
+
+def as_markdown(results: Results, conditions: str) -> str:
+    """Return the table as Markdown, under the conditions it was measured in."""
+    rows = results.rows()
+    lines = [conditions, "", "| " + " | ".join(rows[0]) + " |"]
+    lines.append("|---" + "|---:" * (len(rows[0]) - 1) + "|")
+    lines += ["| " + " | ".join(row) + " |" for row in rows[1:]]
+    return "\n".join([*lines, "", *(f"- {line}" for line in results.verdicts())]) + "\n"
+
+
+def as_json(results: Results, conditions: str) -> str:
+    """Return all samples with their medians and ratios."""
+    metrics = {
+        metric: {
+            name: {
+                "p50": percentile(values, 0.5),
+                "p90": percentile(values, 0.9),
+                "ratio": results.ratio(metric, name),
+                "samples": values,
+            }
+            for name, values in by_name.items()
+        }
+        for metric, by_name in results.samples.items()
+    }
+    return json.dumps({"conditions": conditions, "metrics": metrics}, indent=2) + "\n"

@@ -1,0 +1,137 @@
+"""What a test holds in its hands: a running Lading, a client, and short ways to make pods on it.
+
+Only shortens requests; every check stays in the tests.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import grpc
+
+from cri.api import api_pb2
+from e2e.cri_client import Client
+from e2e.daemon import Lading
+from e2e.images.catalogue import BUSYBOX
+from e2e.kubelet_requests import ContainerShape, PodShape, container_config, pod_config
+from e2e.session import Session
+
+
+@dataclass
+class Pod:
+    """A pod that is on the node, with the requests that made it."""
+
+    client: Client
+    shape: PodShape
+    config: api_pb2.PodSandboxConfig
+    id: str
+
+    def create(self, wanted: ContainerShape | None = None) -> str:
+        """Create a container (a long sleep by default) and return its id."""
+        shape = wanted or ContainerShape()
+        return self.client.create(self.id, container_config(self.shape, shape), self.config)
+
+    def started(self, wanted: ContainerShape | None = None) -> str:
+        """Create and start a container and return its id."""
+        container_id = self.create(wanted)
+        self.client.start(container_id)
+        return container_id
+
+    def shell(self, script: str, **changes: str) -> str:
+        """Start a container that runs a shell script and return its id."""
+        shape = ContainerShape(name=changes.get("name", "main"), command=("sh", "-c", script))
+        return self.started(shape)
+
+    def remove(self) -> None:
+        """Stop and remove the pod."""
+        self.client.stop_pod(self.id)
+        self.client.remove_pod(self.id)
+
+
+@dataclass
+class Node:
+    """One daemon under test, and the surroundings it has."""
+
+    session: Session
+    daemon: Lading
+    client: Client
+    handler: str = ""
+    extra_clients: list[Client] = field(default_factory=list)
+
+    @property
+    def log_root(self) -> Path:
+        """The folder below which pods have their log directories."""
+        return self.session.workspace.folder("pod-logs")
+
+    def shape(self, name: str = "pod") -> PodShape:
+        """Return the shape of a pod whose name no other test uses."""
+        return PodShape(
+            name=f"{name}-{secrets.token_hex(3)}",
+            cgroup_parent=self.session.workspace.cgroup_parent,
+            log_root=str(self.log_root),
+        )
+
+    def run(self, shape: PodShape | None = None) -> Pod:
+        """Run a pod and return it."""
+        wanted = shape or self.shape()
+        config = pod_config(wanted)
+        return Pod(self.client, wanted, config, self.client.run_pod(config, self.handler))
+
+    def with_pid_mode(self, mode: api_pb2.NamespaceMode) -> PodShape:
+        """Return a shape with another PID namespace mode."""
+        return replace(self.shape(), pid_mode=mode)
+
+    def restart(self, *, crash: bool) -> None:
+        """Restart the daemon; the client reconnects by itself."""
+        self.daemon.restart(crash=crash)
+
+    def pull_busybox(self) -> str:
+        """Make sure that the usual image is there."""
+        return self.client.pull(BUSYBOX)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """One line of a container log in the CRI format."""
+
+    time: str
+    stream: str
+    tag: str
+    text: str
+
+
+def log_lines(path: str) -> list[LogLine]:
+    """Read a container log."""
+    lines = []
+    for line in Path(path).read_bytes().decode(errors="surrogateescape").splitlines():
+        time, stream, tag, text = line.split(" ", 3)
+        lines.append(LogLine(time=time, stream=stream, tag=tag, text=text))
+    return lines
+
+
+@contextmanager
+def refused(*codes: grpc.StatusCode, says: str = "") -> Iterator[None]:
+    """Expect that a call is refused with one of the codes, and says something about the cause."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        code, text = error.code(), error.details() or ""
+        assert code in codes, f"refused with {code.name} ({text}); expected {codes}"
+        assert text.strip(), f"refused with {code.name} and no explanation"
+        assert says.lower() in text.lower(), f"the refusal does not name {says!r}: {text}"
+        return
+    raise AssertionError(f"the call succeeded; expected {[code.name for code in codes]}")
+
+
+def refusal(call: Callable[[], object]) -> grpc.StatusCode | None:
+    """Return the code a call is refused with; None if it succeeds."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        code: grpc.StatusCode = error.code()
+        return code
+    return None
