@@ -45,8 +45,8 @@ def perform(*, handler: str, builtin_registry: bool, report: Report) -> Outcome:
         _perform(performance, handler=handler, builtin_registry=builtin_registry)
     except grpc.RpcError as error:
         # Every error of a call is a grpc.Call as well, which its type does not say.
-        details: object = getattr(error, "details", lambda: error)()
-        performance.outcome.error = str(details)
+        details = getattr(error, "details", None)
+        performance.outcome.error = str(details() if callable(details) else error)
     except (PreflightFailed, DaemonFailed, OSError, RuntimeError, ValueError) as error:
         performance.outcome.error = str(error)
     report.end(performance.outcome)
