@@ -4,18 +4,38 @@ It resolves references, fetches configs and streams layers, over mirrors first a
 anything, and hands out no byte that it has not counted and hashed.
 """
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from image.errors import FailedPrecondition, InvalidArgument
 from image.model.descriptor import Descriptor
+from image.model.digest import Digest
+from image.model.image_config import MAX_CONFIG_BYTES
+from image.model.media_types import is_nondistributable
 from image.model.platform import Platform
 from image.model.records import RegistryAuth
 from image.model.reference import Reference
+from image.protocol.foreign_urls import foreign_endpoints
+from image.protocol.mirror_rules import Endpoint
+from image.protocol.proxy_rules import ProxyRules
+from image.protocol.retry_policy import RetryPolicy
+from image.registry.bearer_token import AuthorizationSource
+from image.registry.credentials import Credential, credential_for
+from image.registry.download import RESTART_REASON, BlobDownload
+from image.registry.endpoint_caller import EndpointCaller
+from image.registry.endpoint_rounds import Habits
+from image.registry.host_rules_reader import HostRulesReader
+from image.registry.http_transport import HttpTransport, TransportLimits
+from image.registry.resolve import ManifestResolver
 from image.registry.resolved_image import ResolvedImage
+from image.registry.tags import list_tags
 
 __all__ = ["RegistryClient", "ResolvedImage"]
+
+_MAX_DISTRUSTED = 256
 
 
 class RegistryClient:
@@ -28,11 +48,22 @@ class RegistryClient:
         proxy: str = "",
         no_proxy: str = "",
         user_agent: str = "lading",
+        limits: TransportLimits | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
-        raise NotImplementedError
+        self._rules = HostRulesReader(registry_config_path)
+        self._transport = HttpTransport(
+            proxy=ProxyRules(proxy=proxy, no_proxy=no_proxy),
+            user_agent=user_agent,
+            limits=limits or TransportLimits(),
+        )
+        self._habits = Habits(policy=retry or RetryPolicy())
+        self._caller = EndpointCaller(self._transport, AuthorizationSource(self._transport))
+        self._distrusted: dict[tuple[str, Digest], None] = {}
 
     async def __aenter__(self) -> Self:
-        raise NotImplementedError
+        await self._transport.__aenter__()
+        return self
 
     async def __aexit__(
         self,
@@ -40,7 +71,7 @@ class RegistryClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        raise NotImplementedError
+        await self._transport.__aexit__(kind, error, traceback)
 
     async def resolve(
         self,
@@ -50,15 +81,124 @@ class RegistryClient:
         auth: RegistryAuth | None,
         require_schema2: bool = False,
     ) -> ResolvedImage:
-        """Find the image that `reference` means on `platform`, and verify its manifest."""
-        raise NotImplementedError
+        """Find the image that `reference` means on `platform`, and verify its manifest.
+
+        Raises:
+            NotFound: no such manifest, or none for the platform.
+            PermissionDenied: the registry refused access.
+            FailedPrecondition: what came is no usable image, or not what was asked for.
+            Unavailable: no endpoint answered properly; reason `RegistryUnavailable`.
+            InvalidArgument: hosts.toml or the credentials have an error.
+            Unimplemented: docker schema 1.
+        """
+        resolver = ManifestResolver(
+            self._caller,
+            await self._rules.endpoints_of(reference),
+            self._habits,
+            reference=reference,
+            auth=auth,
+            require_schema2=require_schema2,
+        )
+        return await resolver.resolve(platform)
 
     async def fetch_config(self, image: ResolvedImage) -> bytes:
-        """Fetch the config of `image`, verified."""
-        raise NotImplementedError
+        """Fetch the config of `image`, verified and of at most 8 MiB.
 
-    def download(
+        Raises:
+            FailedPrecondition: too large, or not what the manifest says.
+            ImageError: as `resolve`.
+        """
+        size = image.config.size
+        if size > MAX_CONFIG_BYTES:
+            raise FailedPrecondition(
+                f"config of {image.reference}",
+                f"has {size} bytes, more than {MAX_CONFIG_BYTES}",
+                reason="TooLarge",
+            )
+        try:
+            return await self._read_whole(image, image.config)
+        except FailedPrecondition as error:
+            if error.reason != RESTART_REASON:
+                raise
+        return await self._read_whole(image, image.config)
+
+    async def download(
         self, image: ResolvedImage, layer: Descriptor, *, offset: int = 0
-    ) -> AsyncIterator[bytes]:
-        """Stream the blob of `layer` from `offset` on, verified."""
-        raise NotImplementedError
+    ) -> AsyncGenerator[bytes, None]:
+        """Stream the blob of `layer` from `offset` on; close it (`contextlib.aclosing`) if you stop early.
+
+        With an offset of 0 the digest is checked here as well; otherwise only the reader has all bytes.
+
+        Raises:
+            FailedPrecondition: after the last byte, when they do not have their digest. The reason is
+                `DigestMismatch` (final) or `DigestMismatchRestart` (once more from byte 0 may help).
+            ImageError: as `resolve`.
+        """
+        if not 0 <= offset <= layer.size:
+            raise InvalidArgument(
+                f"layer {layer.digest}", f"has no byte {offset} of {layer.size} to go on from"
+            )
+        endpoints = await self._blob_endpoints(image.reference, layer)
+        transfer = BlobDownload(
+            self._caller,
+            endpoints,
+            self._habits,
+            reference=image.reference,
+            blob=layer,
+            credential_of=_Credentials(image).of,
+            offset=offset,
+        )
+        try:
+            async with contextlib.aclosing(transfer.stream()) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except FailedPrecondition as error:
+            if error.reason == RESTART_REASON:
+                self._distrust(transfer.sources, layer.digest)
+            raise
+
+    async def list_tags(
+        self, reference: Reference, *, auth: RegistryAuth | None
+    ) -> tuple[str, ...]:
+        """List all tags of the repository of `reference`, in the registry's order.
+
+        Raises:
+            ImageError: as `resolve`.
+        """
+        endpoints = await self._rules.endpoints_of(reference)
+        return await list_tags(
+            self._caller, endpoints, self._habits, reference=reference, auth=auth
+        )
+
+    async def _read_whole(self, image: ResolvedImage, blob: Descriptor) -> bytes:
+        body = bytearray()
+        async with contextlib.aclosing(self.download(image, blob)) as pieces:
+            async for piece in pieces:
+                body += piece
+        return bytes(body)
+
+    async def _blob_endpoints(self, reference: Reference, blob: Descriptor) -> list[Endpoint]:
+        """List who may have the blob: its own urls if it is foreign, then mirrors and origin."""
+        endpoints = [e for e in await self._rules.endpoints_of(reference) if e.can_pull]
+        if is_nondistributable(blob.media_type):
+            endpoints = [*foreign_endpoints(blob.urls), *endpoints]
+        trusted = [e for e in endpoints if (e.url, blob.digest) not in self._distrusted]
+        return trusted or endpoints
+
+    def _distrust(self, sources: list[Endpoint], digest: Digest) -> None:
+        """Remember mirrors that sent wrong bytes of this blob, so that the next try asks others."""
+        for endpoint in sources:
+            if not endpoint.is_origin:
+                self._distrusted[endpoint.url, digest] = None
+        while len(self._distrusted) > _MAX_DISTRUSTED:
+            del self._distrusted[next(iter(self._distrusted))]
+
+
+class _Credentials:
+    """The credentials of one resolved image, given out per endpoint."""
+
+    def __init__(self, image: ResolvedImage) -> None:
+        self._image = image
+
+    def of(self, endpoint: Endpoint) -> Credential | None:
+        return credential_for(self._image.auth, endpoint, self._image.reference)

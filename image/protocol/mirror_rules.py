@@ -1,0 +1,118 @@
+"""Which endpoints serve a reference, in which order: mirrors first, the origin last.
+
+Pure. Plain http is used only where hosts.toml says `http://`, with one exception that the field expects: an origin on
+the loopback interface without rules is http. No secret goes over that exception (security rule C2), since any
+host-network pod may listen there.
+"""
+
+from dataclasses import dataclass, field
+
+from image.model.reference import DEFAULT_DOMAIN, Reference
+from image.protocol.hosts_file import DEFAULT_TLS, HostEntry, HostRules, TlsRules
+from image.protocol.url_origin import Origin, is_loopback, origin_of, redact_url
+
+DEFAULT_DIRECTORY = "_default"
+"""Directory of the rules for every registry that has none of its own."""
+
+_HUB_HOST = "registry-1.docker.io"
+"""Where the registry of `docker.io` really answers."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """One place to ask, and the terms on which it is asked."""
+
+    url: str
+    """Base of the API, without a slash at its end: `https://registry-1.docker.io/v2`."""
+    is_origin: bool
+    can_resolve: bool = True
+    can_pull: bool = True
+    tls: TlsRules = DEFAULT_TLS
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Sent to this origin only."""
+    dial_timeout: float | None = None
+    namespace: str = ""
+    """Value of the `ns` query, by which one mirror can serve several registries."""
+    gets_credentials: bool = False
+    """Whether the credentials of the reference's registry are for this endpoint too."""
+    token_realms: tuple[str, ...] = ()
+    is_foreign: bool = False
+    """The url is the blob itself, named by a descriptor; nothing private is sent there."""
+
+    @property
+    def origin(self) -> Origin:
+        """Scheme, host and port that secrets for this endpoint are bound to."""
+        return origin_of(self.url)
+
+    @property
+    def shown(self) -> str:
+        """The base without `/v2`, as errors name it."""
+        return redact_url(self.url).removesuffix("/v2")
+
+
+def rule_directories(domain: str) -> tuple[str, ...]:
+    """List the directory names that may hold the hosts.toml of `domain`, the first found wins.
+
+    containerd writes the port as `host_port_`, because a colon is not a file name everywhere.
+    """
+    host, colon, port = domain.rpartition(":")
+    plain = (domain,)
+    if colon and port.isdigit():
+        return (f"{host}_{port}_", *plain, DEFAULT_DIRECTORY)
+    return (*plain, DEFAULT_DIRECTORY)
+
+
+def endpoints_for(reference: Reference, rules: HostRules | None) -> tuple[Endpoint, ...]:
+    """List the endpoints of `reference`: mirrors in the order of the file, then the origin.
+
+    Args:
+        reference: what will be asked for.
+        rules: the registry's hosts.toml, or None when there is none.
+    """
+    usual = _default_url(reference.domain)
+    found = rules or HostRules()
+    mirrors = tuple(_endpoint(reference, entry, usual) for entry in found.hosts)
+    server = _endpoint(reference, found.server, usual, is_server=True)
+    return (*mirrors, server)
+
+
+def _endpoint(
+    reference: Reference, entry: HostEntry, usual: str, *, is_server: bool = False
+) -> Endpoint:
+    written = entry.url or usual
+    url = _canonical_host(written)
+    same_place = origin_of(url) == origin_of(usual)
+    trusted = same_place or is_server or entry.send_credentials
+    # http that nobody wrote down carries no secret (rule C2)
+    is_private = origin_of(url).is_encrypted or bool(entry.url)
+    return Endpoint(
+        url=_api_base(url, override_path=entry.override_path),
+        is_origin=is_server or same_place,
+        can_resolve="resolve" in entry.capabilities,
+        can_pull="pull" in entry.capabilities,
+        tls=entry.tls,
+        headers=entry.headers,
+        dial_timeout=entry.dial_timeout,
+        namespace="" if same_place else reference.domain,
+        gets_credentials=trusted and is_private,
+        token_realms=entry.token_realms,
+    )
+
+
+def _default_url(domain: str) -> str:
+    if domain == DEFAULT_DOMAIN:
+        return f"https://{_HUB_HOST}"
+    scheme = "http" if is_loopback(origin_of(f"https://{domain}").host) else "https"
+    return f"{scheme}://{domain}"
+
+
+def _canonical_host(url: str) -> str:
+    """Turn `https://docker.io`, which serves no API, into the host that does."""
+    base = f"https://{DEFAULT_DOMAIN}"
+    return f"https://{_HUB_HOST}" if url == base else url
+
+
+def _api_base(url: str, *, override_path: bool) -> str:
+    if override_path or url.endswith("/v2"):
+        return url
+    return f"{url}/v2"

@@ -1,0 +1,145 @@
+"""One request to one endpoint, authorised: the step that resolving and downloading share.
+
+A request is sent with what is known, and once more when the endpoint answers with a challenge that can be met. Never
+retries and never changes the endpoint; that is `endpoint_rounds`.
+"""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from urllib.parse import quote
+
+from image.errors import FailedPrecondition, PermissionDenied
+from image.model.reference import Reference
+from image.protocol.auth_challenge import parse_challenges
+from image.protocol.endpoint_outcome import (
+    EndpointFailure,
+    FailureKind,
+    Outcome,
+    classify_answer,
+)
+from image.protocol.error_body import MAX_ERROR_BODY, describe_errors, parse_error_body
+from image.protocol.mirror_rules import Endpoint
+from image.protocol.retry_policy import parse_retry_after
+from image.registry.bearer_token import Audience, AuthorizationSource
+from image.registry.credentials import Credential
+from image.registry.http_transport import HttpResponse, HttpTransport, Request
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class EndpointCaller:
+    """Sends requests of one repository to its endpoints."""
+
+    def __init__(self, transport: HttpTransport, authorization: AuthorizationSource) -> None:
+        self._transport = transport
+        self._authorization = authorization
+
+    @contextlib.asynccontextmanager
+    async def get(
+        self,
+        endpoint: Endpoint,
+        url: str,
+        *,
+        reference: Reference,
+        credential: Credential | None,
+        headers: Headers = (),
+        accepted: tuple[int, ...] = (200,),
+    ) -> AsyncIterator[HttpResponse]:
+        """GET `url` of `endpoint` and hold the answer open.
+
+        Raises:
+            EndpointFailure: no answer, or a status that is not in `accepted`.
+        """
+        audience = Audience(
+            origin=endpoint.origin, scope=f"repository:{reference.path}:pull", credential=credential
+        )
+        offered = None if endpoint.is_foreign else self._authorization.known_header(audience)
+        async with contextlib.AsyncExitStack() as open_answers:
+            request = _request(endpoint, url, headers, offered)
+            response = await open_answers.enter_async_context(self._transport.request(request))
+            # a challenge of whoever we were redirected to is not the endpoint's (rule C1)
+            is_its_own = response.origin == endpoint.origin and not endpoint.is_foreign
+            if response.status == 401 and is_its_own:
+                body = await response.read_capped(MAX_ERROR_BODY)
+                answer = await self._answer(endpoint, audience, response, offered)
+                if answer is None:
+                    raise _unexpected(endpoint, response, body)
+                await open_answers.aclose()
+                request = _request(endpoint, url, headers, answer)
+                response = await open_answers.enter_async_context(self._transport.request(request))
+            if response.status not in accepted:
+                raise _unexpected(endpoint, response, await response.read_capped(MAX_ERROR_BODY))
+            yield response
+
+    async def _answer(
+        self,
+        endpoint: Endpoint,
+        audience: Audience,
+        response: HttpResponse,
+        offered: str | None,
+    ) -> str | None:
+        try:
+            challenges = parse_challenges(response.header_lines("WWW-Authenticate"))
+            return await self._authorization.answer(
+                endpoint, audience, challenges, rejected=offered
+            )
+        except (PermissionDenied, FailedPrecondition) as error:
+            text = f"{error.subject} {error.cause}"
+            if error.remedy:
+                text = f"{text}; {error.remedy}"
+            outcome = Outcome(endpoint=endpoint.shown, kind=FailureKind.UNAUTHORISED, text=text)
+            raise EndpointFailure(outcome) from error
+
+
+def manifest_url(endpoint: Endpoint, reference: Reference, version: str) -> str:
+    """Give the URL of a manifest (distribution-spec end-3)."""
+    return _with_namespace(endpoint, f"{endpoint.url}/{reference.path}/manifests/{version}")
+
+
+def blob_url(endpoint: Endpoint, reference: Reference, digest: str) -> str:
+    """Give the URL of a blob (distribution-spec end-2); a foreign endpoint is the blob itself."""
+    if endpoint.is_foreign:
+        return endpoint.url
+    return _with_namespace(endpoint, f"{endpoint.url}/{reference.path}/blobs/{digest}")
+
+
+def tags_url(endpoint: Endpoint, reference: Reference) -> str:
+    """Give the URL of the first page of tags (distribution-spec end-8a)."""
+    return _with_namespace(endpoint, f"{endpoint.url}/{reference.path}/tags/list")
+
+
+def _with_namespace(endpoint: Endpoint, url: str) -> str:
+    return f"{url}?ns={quote(endpoint.namespace, safe='')}" if endpoint.namespace else url
+
+
+def _request(endpoint: Endpoint, url: str, headers: Headers, authorization: str | None) -> Request:
+    private = endpoint.headers
+    if authorization is not None:
+        others = (line for line in private if line[0].lower() != "authorization")
+        private = (*others, ("Authorization", authorization))
+    request = Request(
+        url=url,
+        shown=endpoint.shown,
+        headers=headers,
+        private_headers=private,
+        tls=endpoint.tls,
+        dial_timeout=endpoint.dial_timeout,
+    )
+    return replace(request, private_headers=()) if endpoint.is_foreign else request
+
+
+def _unexpected(endpoint: Endpoint, response: HttpResponse, body: bytes | None) -> EndpointFailure:
+    entries = parse_error_body(body or b"")
+    text = f"{response.status} {describe_errors(entries)}".strip()
+    if response.status == 401 and not endpoint.gets_credentials and not endpoint.is_foreign:
+        text += " (credentials are not sent to this endpoint)"
+    return EndpointFailure(
+        Outcome(
+            endpoint=response.shown,
+            kind=classify_answer(response.status, [entry.code for entry in entries]),
+            text=text,
+            retry_after=parse_retry_after(response.header("Retry-After"), now=time.time()),
+        )
+    )

@@ -1,0 +1,81 @@
+"""The order in which endpoints are asked, and how often: mirrors before the origin, round after round.
+
+Each round asks every endpoint once that may still help. Between rounds it waits as the retry policy says. What an
+origin says about access and existence is final (heritage 1.22); a mirror's opinion only sends us on.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from image.protocol.endpoint_outcome import FailureKind, Outcome, final_error
+from image.protocol.mirror_rules import Endpoint
+from image.protocol.retry_policy import RetryPolicy
+from image.registry.endpoint_health import EndpointHealth
+
+_FINAL_AT_ORIGIN = frozenset({FailureKind.UNAUTHORISED, FailureKind.NOT_FOUND, FailureKind.REFUSED})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Habits:
+    """What all requests of one client share: its patience and its memory."""
+
+    policy: RetryPolicy
+    health: EndpointHealth = field(default_factory=EndpointHealth)
+
+
+class EndpointRounds:
+    """The state of one request over all its attempts."""
+
+    def __init__(self, subject: str, endpoints: Sequence[Endpoint], habits: Habits) -> None:
+        self._subject = subject
+        self._habits = habits
+        self._useful = habits.health.order(endpoints)
+        self._waiting = list(self._useful)
+        self._current: Endpoint | None = None
+        self._rounds = 0
+        self._retry_after: float | None = None
+        self._is_final = False
+        self.outcomes: list[Outcome] = []
+        """Every failure so far, in order."""
+
+    async def wait_next(self) -> Endpoint:
+        """Give the endpoint to ask now, after the pause that the policy wants.
+
+        Raises:
+            ImageError: none is left; lists every endpoint with its outcome.
+        """
+        if self._is_final or not self._useful:
+            raise final_error(self._subject, self.outcomes)
+        if not self._waiting:
+            await self._start_round()
+        self._current = self._waiting.pop(0)
+        return self._current
+
+    def note_failure(self, outcome: Outcome) -> None:
+        """Record that the current endpoint failed, and decide whether it may be asked again."""
+        endpoint = self._current
+        assert endpoint is not None, "an endpoint failed before one was given out"
+        self.outcomes.append(outcome)
+        if outcome.retry_after is not None:
+            self._retry_after = max(outcome.retry_after, self._retry_after or 0.0)
+        if outcome.kind is FailureKind.UNREACHABLE:
+            self._habits.health.note_unreachable(endpoint)
+        if outcome.is_retried:
+            return
+        self._useful.remove(endpoint)
+        self._is_final = endpoint.is_origin and outcome.kind in _FINAL_AT_ORIGIN
+
+    async def _start_round(self) -> None:
+        self._rounds += 1
+        wait = self._habits.policy.wait_before_next(
+            failures=self._rounds,
+            retry_after=self._retry_after,
+            jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
+        )
+        if wait is None:
+            raise final_error(self._subject, self.outcomes)
+        self._retry_after = None
+        await asyncio.sleep(wait)
+        self._waiting = list(self._useful)

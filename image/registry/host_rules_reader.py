@@ -1,0 +1,58 @@
+"""Finds and reads the hosts.toml of a registry, on every request anew: changing a mirror needs no restart.
+
+Reads files only below the configured directory, in a thread; never writes.
+"""
+
+import asyncio
+from pathlib import Path
+
+from image.errors import InvalidArgument
+from image.model.reference import Reference
+from image.protocol.hosts_file import MAX_FILE_BYTES, HostRules, parse_hosts_file
+from image.protocol.mirror_rules import Endpoint, endpoints_for, rule_directories
+
+_FILE_NAME = "hosts.toml"
+
+
+class HostRulesReader:
+    """The certs.d directory of this node."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    async def endpoints_of(self, reference: Reference) -> tuple[Endpoint, ...]:
+        """List the endpoints of `reference`, mirrors first.
+
+        Raises:
+            InvalidArgument: the file has an error; says where.
+        """
+        rules = await asyncio.to_thread(self._read, reference.domain)
+        return endpoints_for(reference, rules)
+
+    def _read(self, domain: str) -> HostRules | None:
+        for name in rule_directories(domain):
+            path = self._directory / name / _FILE_NAME
+            try:
+                with path.open("rb") as stream:
+                    raw = stream.read(MAX_FILE_BYTES + 1)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise _unusable(path, f"cannot be read: {error.strerror}") from error
+            if len(raw) > MAX_FILE_BYTES:
+                raise _unusable(path, f"is larger than {MAX_FILE_BYTES} bytes")
+            return parse_hosts_file(_decode(path, raw), path=str(path))
+        return None
+
+
+def _decode(path: Path, raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise _unusable(path, "is not UTF-8") from error
+
+
+def _unusable(path: Path, cause: str) -> InvalidArgument:
+    return InvalidArgument(
+        str(path), cause, remedy="correct the file, or remove it", reason="InvalidHostsFile"
+    )

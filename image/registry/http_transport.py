@@ -1,0 +1,264 @@
+"""HTTP to registries, token servers and object stores: the one door of `image` to the network.
+
+Every wait has a limit, every small body a cap. Redirects are followed here and by hand: what is private (headers,
+client certificate, `skip_verify`) belongs to one origin and never goes to another (security rule C1), and https never
+becomes http (C2). Never reads proxy settings or credentials from the environment.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self
+from urllib.parse import urljoin
+
+import aiohttp
+from yarl import URL
+
+from image.errors import FailedPrecondition
+from image.protocol.endpoint_outcome import EndpointFailure, FailureKind, Outcome
+from image.protocol.hosts_file import DEFAULT_TLS, TlsRules
+from image.protocol.progress_watch import ProgressWatch
+from image.protocol.proxy_rules import ProxyRules
+from image.protocol.redirect_rules import check_redirect
+from image.protocol.url_origin import Origin, origin_of, redact_text
+from image.registry.tls_contexts import TlsContexts
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 5  # curl stops at 50, Go at 10; registries need one, object stores seldom two
+_READ_BUFFER = 256 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransportLimits:
+    """Seconds that each stage may take."""
+
+    connect: float = 30.0
+    """TCP and TLS; a host's `dial_timeout` overrides it."""
+    first_byte: float = 60.0
+    """From the request to the head of the answer; registries behind cold storage need 30."""
+    stall: float = 60.0
+    """Between two pieces of a body."""
+    minimum_bytes: int = 64 * 1024
+    """What each `stall` seconds must bring at least."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One GET, or one POST when there is a form."""
+
+    url: str = field(repr=False)
+    shown: str
+    """How errors name the endpoint; no secret."""
+    headers: tuple[tuple[str, str], ...] = ()
+    private_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Sent to the origin of `url` and to no other."""
+    form: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    tls: TlsRules = DEFAULT_TLS
+    dial_timeout: float | None = None
+
+
+class HttpResponse:
+    """The head of an answer, and its body as a stream."""
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, request: Request, limits: TransportLimits
+    ) -> None:
+        self._response = response
+        self._request = request
+        self._limits = limits
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        return self._response.status
+
+    @property
+    def origin(self) -> Origin:
+        """Who answered, after redirects."""
+        return origin_of(self._request.url)
+
+    @property
+    def shown(self) -> str:
+        """How errors name who answered."""
+        return self._request.shown
+
+    def header(self, name: str) -> str:
+        """Give the first value of a header, empty when absent."""
+        return self._response.headers.get(name, "")
+
+    def header_lines(self, name: str) -> tuple[str, ...]:
+        """Give every value of a header."""
+        return tuple(self._response.headers.getall(name, ()))
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Stream the body in pieces of at most some 100 KiB.
+
+        Raises:
+            EndpointFailure: the connection broke, stalled or dripped.
+        """
+        loop = asyncio.get_running_loop()
+        watch = ProgressWatch(
+            window=self._limits.stall, minimum=self._limits.minimum_bytes, started=loop.time()
+        )
+        while piece := await self._read_piece():
+            if not watch.note(len(piece), now=loop.time()):
+                raise _failure(self._request, "the transfer is too slow to ever end")
+            paused = loop.time()
+            yield piece
+            watch.pause(loop.time() - paused)
+
+    async def read_capped(self, limit: int) -> bytes | None:
+        """Read the whole body; None when it has more than `limit` bytes.
+
+        Raises:
+            EndpointFailure: the connection broke, stalled or dripped.
+        """
+        body = bytearray()
+        async with contextlib.aclosing(self.chunks()) as pieces:
+            async for piece in pieces:
+                body += piece
+                if len(body) > limit:
+                    return None
+        return bytes(body)
+
+    async def _read_piece(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.stall):
+                return await self._response.content.readany()
+        except TimeoutError as error:
+            text = f"no byte arrived for {self._limits.stall:g} s"
+            raise _failure(self._request, text) from error
+        except (aiohttp.ClientError, OSError) as error:
+            text = f"the connection broke while the body arrived ({type(error).__name__})"
+            raise _failure(self._request, text) from error
+
+
+class HttpTransport:
+    """One connection pool; an async context manager."""
+
+    def __init__(self, *, proxy: ProxyRules, user_agent: str, limits: TransportLimits) -> None:
+        self._proxy = proxy
+        self._user_agent = user_agent
+        self._limits = limits
+        self._tls = TlsContexts()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=64),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # a blob is wanted as it is stored, also when it is gzip
+            auto_decompress=False,
+            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
+            timeout=aiohttp.ClientTimeout(total=None),
+            read_bufsize=_READ_BUFFER,
+            # presigned URLs in Location are longer than the usual 8 KiB
+            max_field_size=32 * 1024,
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    @contextlib.asynccontextmanager
+    async def request(self, request: Request) -> AsyncIterator[HttpResponse]:
+        """Send `request`, follow its redirects, and hold the answer open.
+
+        Raises:
+            EndpointFailure: no answer came.
+            InvalidArgument: a certificate file of the endpoint is unusable.
+        """
+        for _ in range(_MAX_REDIRECTS + 1):
+            response = await self._send(request)
+            try:
+                location = _redirect_of(response, request)
+                if location is None:
+                    yield HttpResponse(response, request, self._limits)
+                    return
+                request = _redirected(request, location)
+            finally:
+                response.close()
+        raise _failure(
+            request, f"redirected more than {_MAX_REDIRECTS} times", kind=FailureKind.REFUSED
+        )
+
+    async def _send(self, request: Request) -> aiohttp.ClientResponse:
+        assert self._session is not None, "the transport is used outside its context"
+        target = origin_of(request.url)
+        context = await self._tls.context_for(request.tls) if target.is_encrypted else True
+        dial = request.dial_timeout or self._limits.connect
+        try:
+            async with asyncio.timeout(dial + self._limits.first_byte):
+                return await self._session.request(
+                    "POST" if request.form else "GET",
+                    URL(request.url, encoded=True),
+                    headers=[*request.headers, *request.private_headers],
+                    data=dict(request.form) or None,
+                    allow_redirects=False,
+                    proxy=self._proxy.proxy_for(target),
+                    ssl=context,
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=dial),
+                )
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # OSError: TimeoutError too
+            raise _send_failure(request, error) from error
+
+
+def _redirect_of(response: aiohttp.ClientResponse, request: Request) -> str | None:
+    if response.status not in _REDIRECTS or request.form:
+        return None
+    location = response.headers.get("Location", "")
+    return urljoin(request.url, location) if location else None
+
+
+def _redirected(request: Request, location: str) -> Request:
+    """Make the next request; at another origin nothing private is left of it."""
+    source = origin_of(request.url)
+    try:
+        target = check_redirect(location, source=source)
+    except FailedPrecondition as error:
+        text = f"{error.subject} {error.cause}"
+        raise _failure(request, text, kind=FailureKind.REFUSED) from error
+    if target == source:
+        return replace(request, url=location)
+    return replace(
+        request,
+        url=location,
+        private_headers=(),
+        tls=TlsRules(ca=request.tls.ca),
+        shown=f"{request.shown.partition(' -> ')[0]} -> {target}",
+    )
+
+
+def _send_failure(request: Request, error: Exception) -> EndpointFailure:
+    match error:
+        case TimeoutError():
+            return _failure(request, "did not answer in time")
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            text = f"TLS failed: {redact_text(str(error))}"
+            return _failure(request, text, kind=FailureKind.UNTRUSTED)
+        case aiohttp.ClientConnectorDNSError():
+            return _failure(request, "the name cannot be resolved")
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return _failure(request, "the proxy cannot be used")
+        case aiohttp.ClientConnectorError():
+            return _failure(request, f"cannot connect: {error.strerror or 'no route'}")
+        case aiohttp.ServerDisconnectedError():
+            return _failure(request, "closed the connection without an answer")
+        case _:
+            return _failure(request, f"no usable answer ({type(error).__name__})")
+
+
+def _failure(
+    request: Request, text: str, *, kind: FailureKind = FailureKind.UNREACHABLE
+) -> EndpointFailure:
+    return EndpointFailure(Outcome(endpoint=request.shown, kind=kind, text=text))

@@ -1,0 +1,229 @@
+"""From a reference to one verified manifest of one platform.
+
+Manifests are fetched by GET with an Accept list (heritage 1.3). Bytes are checked against the digest that was asked
+for before anything else looks at them (1.5); what was asked for is what is hashed (security rule B2).
+"""
+
+import logging
+from collections.abc import Sequence
+
+from image.errors import FailedPrecondition, ImageError, InvalidArgument
+from image.model.descriptor import Descriptor
+from image.model.digest import Digest, matches_digest, parse_digest, sha256_digest
+from image.model.manifest import MAX_MANIFEST_BYTES, Index, Manifest, parse_manifest
+from image.model.media_types import MANIFEST_ACCEPT, bare_media_type, manifest_kind
+from image.model.platform import Platform, match_platform
+from image.model.records import RegistryAuth
+from image.model.reference import Reference
+from image.model.validate import check_manifest_usable
+from image.protocol.endpoint_outcome import EndpointFailure, FailureKind, Outcome
+from image.protocol.mirror_rules import Endpoint
+from image.registry.credentials import credential_for
+from image.registry.endpoint_caller import EndpointCaller, manifest_url
+from image.registry.endpoint_rounds import EndpointRounds, Habits
+from image.registry.http_transport import HttpResponse
+from image.registry.resolved_image import ResolvedImage
+
+_log = logging.getLogger(__name__)
+
+_MAX_INDEX_DEPTH = 3  # an index in an index exists in the field; a chain of them is an attack
+_ACCEPT = (("Accept", ", ".join(MANIFEST_ACCEPT)),)
+
+
+class _Document:
+    """Verified bytes of one manifest or index."""
+
+    def __init__(self, raw: bytes, content_type: str, digest: Digest, endpoint: Endpoint) -> None:
+        self.raw = raw
+        self.content_type = content_type
+        self.digest = digest
+        self.endpoint = endpoint
+
+
+class ManifestResolver:
+    """Resolves one reference over its endpoints."""
+
+    def __init__(
+        self,
+        caller: EndpointCaller,
+        endpoints: Sequence[Endpoint],
+        habits: Habits,
+        *,
+        reference: Reference,
+        auth: RegistryAuth | None,
+        require_schema2: bool,
+    ) -> None:
+        self._caller = caller
+        self._endpoints = endpoints
+        self._habits = habits
+        self._reference = reference
+        self._auth = auth
+        self._require_schema2 = require_schema2
+
+    async def resolve(self, platform: Platform) -> ResolvedImage:
+        """Find the manifest for `platform`.
+
+        Raises:
+            NotFound: no such manifest, or none for the platform.
+            PermissionDenied: the registry refused access.
+            FailedPrecondition: what came is not acceptable.
+            Unavailable: no endpoint answered properly.
+        """
+        reference = self._reference
+        target = await self._fetch(str(reference), reference.digest, expected=None)
+        found, chosen = target, self._parse(target)
+        for _ in range(_MAX_INDEX_DEPTH):
+            if isinstance(chosen, Manifest):
+                break
+            entry = self._choose(chosen, platform)
+            found = await self._fetch(
+                f"{reference.name}@{entry.digest}", entry.digest, expected=entry
+            )
+            chosen = self._parse(found)
+        if isinstance(chosen, Index):
+            raise FailedPrecondition(
+                str(reference),
+                f"is an index of indexes, more than {_MAX_INDEX_DEPTH} deep",
+                reason="InvalidManifest",
+            )
+        check_manifest_usable(chosen, subject=str(reference))
+        return ResolvedImage(
+            reference=reference,
+            target_digest=target.digest,
+            manifest_digest=found.digest,
+            manifest_bytes=found.raw,
+            manifest=chosen,
+            config=chosen.config,
+            layers=chosen.layers,
+            endpoint_url=found.endpoint.shown,
+            auth=self._auth,
+        )
+
+    def _choose(self, index: Index, platform: Platform) -> Descriptor:
+        """Take the best entry that is a manifest; artifacts in an index are no images."""
+        entries = [entry for entry in index.manifests if manifest_kind(entry.media_type)]
+        try:
+            matches = match_platform(platform, entries)
+        except ImageError as error:
+            error.subject = str(self._reference)
+            raise
+        if len(matches) > 1:
+            _log.info(
+                "%s: %d entries of the index suit %s, the best is %s",
+                self._reference,
+                len(matches),
+                platform,
+                matches[0].digest,
+            )
+        return matches[0]
+
+    def _parse(self, document: _Document) -> Manifest | Index:
+        return parse_manifest(
+            document.raw,
+            document.content_type,
+            subject=str(self._reference),
+            require_schema2=self._require_schema2,
+        )
+
+    async def _fetch(
+        self, subject: str, digest: Digest | None, *, expected: Descriptor | None
+    ) -> _Document:
+        """Get one document from the first endpoint that has it intact."""
+        usable = [e for e in self._endpoints if (e.can_pull if digest else e.can_resolve)]
+        rounds = EndpointRounds(subject, usable, self._habits)
+        while True:
+            endpoint = await rounds.wait_next()
+            try:
+                return await self._fetch_from(endpoint, subject, digest, expected)
+            except EndpointFailure as failure:
+                rounds.note_failure(failure.outcome)
+
+    async def _fetch_from(
+        self,
+        endpoint: Endpoint,
+        subject: str,
+        digest: Digest | None,
+        expected: Descriptor | None,
+    ) -> _Document:
+        reference = self._reference
+        call = self._caller.get(
+            endpoint,
+            manifest_url(endpoint, reference, digest or reference.tag),
+            reference=reference,
+            credential=credential_for(self._auth, endpoint, reference),
+            headers=_ACCEPT,
+        )
+        async with call as response:
+            try:
+                raw = await _read_manifest(response, subject)
+                found = _verified_digest(response, raw, digest, subject)
+                content_type = _agreed_type(response, expected, len(raw), subject)
+                document = _Document(raw, content_type, found, endpoint)
+                self._parse(document)  # a mirror that serves an error page must not end the pull
+            except ImageError as error:
+                raise _content_failure(endpoint, error) from error
+            return document
+
+
+def _content_failure(endpoint: Endpoint, error: ImageError) -> EndpointFailure:
+    return EndpointFailure(
+        Outcome(endpoint=endpoint.shown, kind=FailureKind.REFUSED, text=error.cause, error=error)
+    )
+
+
+async def _read_manifest(response: HttpResponse, subject: str) -> bytes:
+    raw = await response.read_capped(MAX_MANIFEST_BYTES)
+    if raw is None:
+        raise FailedPrecondition(
+            subject, f"its manifest is larger than {MAX_MANIFEST_BYTES} bytes", reason="TooLarge"
+        )
+    return raw
+
+
+def _verified_digest(
+    response: HttpResponse, raw: bytes, digest: Digest | None, subject: str
+) -> Digest:
+    """Give the digest of `raw`, which is the one asked for, or that of the bytes for a tag."""
+    if digest is not None:
+        if not matches_digest(raw, digest):
+            raise _wrong_digest(subject, f"was asked for, {sha256_digest(raw)} came")
+        return digest
+    stated = response.header("Docker-Content-Digest")
+    try:
+        promised = parse_digest(stated) if stated else None
+    except InvalidArgument as error:
+        raise _wrong_digest(subject, f"{error.subject} is no digest") from error
+    # distribution-spec, "Pulling manifests": the client verifies the header against the bytes
+    if promised is not None and not matches_digest(raw, promised):
+        raise _wrong_digest(subject, f"{promised} was promised, {sha256_digest(raw)} came")
+    return promised or sha256_digest(raw)
+
+
+def _agreed_type(
+    response: HttpResponse, expected: Descriptor | None, size: int, subject: str
+) -> str:
+    """Give the media type that the header and the index entry agree on (security rules B1, B4)."""
+    content_type = response.header("Content-Type")
+    if expected is None:
+        return content_type
+    if size != expected.size:
+        raise FailedPrecondition(
+            subject, f"has {size} bytes, its index says {expected.size}", reason="SizeMismatch"
+        )
+    served = bare_media_type(content_type)
+    if manifest_kind(served) is not None and served != expected.media_type:
+        raise FailedPrecondition(
+            subject,
+            f"is served as {served}, its index says {expected.media_type}",
+            reason="InvalidManifest",
+        )
+    return expected.media_type
+
+
+def _wrong_digest(subject: str, cause: str) -> FailedPrecondition:
+    return FailedPrecondition(
+        subject,
+        f"the manifest does not have its digest: {cause}",
+        remedy="the registry or a proxy before it changes content",
+        reason="DigestMismatch",
+    )
