@@ -1,6 +1,8 @@
 """Fixtures of the end-to-end tests: one session per run, one daemon per handler, a clean check per test.
 
 The tests need root; without it, or without the daemon in the work tree, they are skipped and say why.
+LADING_E2E_RUNTIME=containerd runs them against the peer, to tell a test's own fault from the daemon's
+(what the two do differently on purpose then fails).
 """
 
 from __future__ import annotations
@@ -17,8 +19,12 @@ from e2e.daemon import Lading, lading_command
 from e2e.images.catalogue import BUSYBOX
 from e2e.leftovers import sweep, take_snapshot, wait_clean
 from e2e.node import Node
+from e2e.reference_containerd import Containerd
 from e2e.session import Session, private_session
 from e2e.tool_paths import MissingTool
+
+PEER = os.environ.get("LADING_E2E_RUNTIME") == "containerd"
+HANDLERS = ("runc",) if PEER else ("crun", "runc")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = ""
     if os.geteuid() != 0:
         reason = "end-to-end tests need root"
-    else:
+    elif not PEER:
         try:
             lading_command()
         except MissingTool as error:
@@ -47,7 +53,11 @@ def session() -> Iterator[Session]:
 def running_node(session: Session, handler: str, instance: str) -> Iterator[Node]:
     """Run a daemon whose default handler is the given one."""
     places = (session.workspace, session.network, session.registry.rules)
-    daemon = Lading(*places, default_handler=handler, instance=instance)
+    daemon: Lading | Containerd
+    if PEER:
+        daemon = Containerd(*places)
+    else:
+        daemon = Lading(*places, default_handler=handler, instance=instance)
     daemon.start()
     client = daemon.client()
     try:
@@ -61,20 +71,20 @@ def running_node(session: Session, handler: str, instance: str) -> Iterator[Node
 @pytest.fixture(scope="session")
 def nodes(session: Session) -> Iterator[dict[str, Node]]:
     """Give one daemon, seen once through each handler."""
-    with running_node(session, "crun", "lading") as node:
+    with running_node(session, HANDLERS[0], "lading") as node:
         yield {
             name: Node(session=session, daemon=node.daemon, client=node.client, handler=name)
-            for name in ("crun", "runc")
+            for name in HANDLERS
         }
 
 
 @pytest.fixture
 def node(nodes: dict[str, Node]) -> Iterator[Node]:
     """Give the daemon with its default handler; afterwards nothing may be left."""
-    yield from left_clean(nodes["crun"])
+    yield from left_clean(nodes[HANDLERS[0]])
 
 
-@pytest.fixture(params=["crun", "runc"])
+@pytest.fixture(params=HANDLERS)
 def each_node(request: pytest.FixtureRequest, nodes: dict[str, Node]) -> Iterator[Node]:
     """Give the daemon once per handler; afterwards nothing may be left."""
     yield from left_clean(nodes[str(request.param)])

@@ -18,6 +18,7 @@ from e2e.cri_client import Client
 from e2e.daemon import Lading
 from e2e.images.catalogue import BUSYBOX
 from e2e.kubelet_requests import ContainerShape, PodShape, container_config, pod_config
+from e2e.reference_containerd import Containerd
 from e2e.session import Session
 
 
@@ -57,7 +58,7 @@ class Node:
     """One daemon under test, and the surroundings it has."""
 
     session: Session
-    daemon: Lading
+    daemon: Lading | Containerd
     client: Client
     handler: str = ""
     extra_clients: list[Client] = field(default_factory=list)

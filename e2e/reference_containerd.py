@@ -85,6 +85,18 @@ class Containerd:
         """End it; its shims, as designed, live until their pods are removed."""
         return self.process.terminate()
 
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self.process.kill()
+
+    def restart(self, *, crash: bool = False) -> None:
+        """End it one way or the other, then start it again."""
+        if crash:
+            self.kill()
+        else:
+            self.stop()
+        self.start()
+
     def client(self) -> Client:
         """Return a new client; the caller closes it."""
         return Client(self.address)

@@ -1,0 +1,74 @@
+"""After work of every kind, and after the daemon's own end, the node is as it was before."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from cri.api import api_pb2
+from e2e.conftest import running_node
+from e2e.kubelet_requests import ContainerShape
+from e2e.leftovers import take_snapshot, wait_clean
+from e2e.node import Node, refusal
+from e2e.session import Session
+
+
+def open_files(pid: int) -> int:
+    """Return how many files a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def threads(pid: int) -> int:
+    """Return how many threads a process has."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def busy_hour(node: Node) -> None:
+    """Do a bit of everything, mistakes included, and remove it."""
+    pod = node.run()
+    first = pod.shell("echo log; sleep 1000", name="first")
+    second = pod.started(ContainerShape(name="second"))
+    pod.create(ContainerShape(name="never-started"))
+    node.client.exec_sync(second, ["echo", "x"])
+    refusal(lambda: node.client.exec_sync(second, ["sleep", "999"], timeout=1))
+    refusal(lambda: pod.create(ContainerShape(name="no-image", image="registry.k8s.io/none:1")))
+    refusal(lambda: pod.started(ContainerShape(name="no-program", command=("/none",))))
+    node.client.stop(first)
+    pod.remove()
+
+
+def test_daemon_keeps_no_files_or_threads(node: Node) -> None:
+    busy_hour(node)
+    pid = node.daemon.process.pid
+    before = (open_files(pid), threads(pid))
+    for _ in range(5):
+        busy_hour(node)
+    assert open_files(pid) <= before[0] + 2
+    assert threads(pid) <= before[1] + 2
+
+
+def test_daemon_of_its_own_leaves_only_its_root(session: Session) -> None:
+    places = (session.workspace, session.network)
+    before = take_snapshot(*places)
+    with running_node(session, "runc", "brief-" + secrets.token_hex(3)) as node:
+        busy_hour(node)
+        node.daemon.restart(crash=True)
+        busy_hour(node)
+        state = node.daemon.state
+        seen = node.client.seen_ids
+    assert wait_clean(before, *places, seen) == []
+    assert [path for path in state.rglob("*") if path.is_socket()] == []
+
+
+def test_removed_image_gives_its_space_back(session: Session) -> None:
+    with running_node(session, "runc", "space-" + secrets.token_hex(3)) as node:
+        folder = node.daemon.root
+        image = api_pb2.ImageSpec(image=node.pull_busybox())
+        node.client.image.RemoveImage(api_pb2.RemoveImageRequest(image=image), timeout=30)
+        big = [path for path in folder.rglob("*") if path.is_file() and large(path)]
+        assert big == []
+
+
+def large(path: Path) -> bool:
+    """Tell whether a file is content, not a database."""
+    return path.stat().st_size > 300_000 and ".db" not in path.suffix
