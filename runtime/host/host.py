@@ -96,16 +96,23 @@ class Host(Protocol):
     async def start_pause(self, request: PauseRequest) -> ProcessIdentity:
         """Start the pause process in a new PID namespace and pin that as `pid`; returns once it is running."""
 
-    async def make_pod_files(self, directory: Path, files: Sequence[tuple[str, str]], shm_bytes: int) -> None:
-        """Mount a small sized tmpfs at `directory`/files with `files` (name, text), and one at `directory`/shm (mode
-        1777; not mounted when shm_bytes is 0)."""
+    async def make_pod_files(
+        self, directory: Path, files: Sequence[tuple[str, str]], shm_bytes: int
+    ) -> None:
+        """Mount a small sized tmpfs at `directory`/files and write `files` (name, text) there.
+
+        Another one is mounted at `directory`/shm, mode 1777, unless shm_bytes is 0.
+        """
 
     async def destroy_pod_files(self, directory: Path) -> None:
         """Unmount and remove what make_pod_files made."""
 
     async def mount_overlay(self, mount: OverlayMount) -> None:
-        """Make the directories that are missing and mount the overlay; /dev, /proc, /sys become real directories in
-        `upper` when an image layer has links or files there (security rule E4)."""
+        """Make the directories that are missing and mount the overlay.
+
+        /dev, /proc and /sys become real directories in `upper` when an image layer has links or files
+        there (security rule E4).
+        """
 
     async def unmount(self, target: Path) -> None:
         """Unmount `target` lazily if it is a mount point, as often as it is one."""
@@ -114,10 +121,14 @@ class Host(Protocol):
         """Delete a directory of ours without following links or crossing mounts."""
 
     async def read_below(self, root: Path, name: str, limit: int) -> bytes | None:
-        """Read a regular file below a container's root without leaving it; None when there is none. Refuses other file
-        kinds and more than `limit` bytes (rules E2, J1)."""
+        """Read a regular file below a container's root without leaving it; None when there is none.
 
-    async def resolve_source(self, path: str, *, create: bool, deadline_seconds: float) -> ResolvedSource:
+        Refuses other file kinds and more than `limit` bytes (security rules E2, J1).
+        """
+
+    async def resolve_source(
+        self, path: str, *, create: bool, deadline_seconds: float
+    ) -> ResolvedSource:
         """Follow links of a pod's host path in a thread of its own; Unavailable when it does not answer in time."""
 
     async def find_devices(self, path: str) -> tuple[DeviceNode, ...]:
