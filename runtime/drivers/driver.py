@@ -48,6 +48,9 @@ class CreateRequest:
     """OCI runtime spec."""
     log_path: str = ""
     """Absolute path of the CRI log; empty for none. Its directory exists and was opened safely by the caller."""
+    log_directory_fd: int | None = None
+    """The log's directory as the caller opened it; given to the monitor, so that a link put in its place later is not
+    followed (security rule F1). Stays the caller's, who closes it after create. None: the path alone is used."""
     terminal: bool = False
     stdin: bool = False
     stdin_once: bool = False
@@ -73,6 +76,8 @@ class ExitStatus:
     oom_killed: bool = False
     monitor_lost: bool = False
     """True when the monitor died first, so that code and log may be incomplete."""
+    message: str = ""
+    """What the runtime said when the program could not be executed at all (bad interpreter, wrong architecture)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

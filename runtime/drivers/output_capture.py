@@ -23,6 +23,7 @@ class OutputCapture:
         self._limit = limit
         self._blocks: list[bytes] = []
         self._kept = 0
+        self._grown: asyncio.Future[None] | None = None
         self.dropped = 0
         """Bytes beyond the limit that were read and thrown away."""
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -49,6 +50,15 @@ class OutputCapture:
             self._blocks.append(kept)
             self._kept += len(kept)
         self.dropped += len(block) - len(kept)
+        if self._grown is not None and not self._grown.done():
+            self._grown.set_result(None)
+
+    async def wait_line(self) -> None:
+        """Wait until a whole line or the end of the pipe is there; the caller sets the deadline."""
+        while not self.ended.done() and b"\n" not in self.output():
+            if self._grown is None or self._grown.done():
+                self._grown = self._loop.create_future()
+            await asyncio.wait((self._grown, self.ended), return_when=asyncio.FIRST_COMPLETED)
 
     def output(self) -> bytes:
         """Return what was kept so far."""

@@ -294,6 +294,7 @@ class FakeDriver:
     async def step(self, operation: str) -> None:
         """Record a call, and hang or fail as told."""
         self.calls.append(operation)
+        await asyncio.sleep(0)  # as with a real driver, other tasks run meanwhile
         gate = self._gates.get(operation)
         if gate is not None:
             await gate.wait()

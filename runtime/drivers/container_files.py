@@ -1,0 +1,100 @@
+"""What the driver keeps about a container in its bundle, so that a restarted daemon can take it up.
+
+One small JSON file on tmpfs, written once after create. Also knows which files of a bundle are the driver's.
+"""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from runtime.drivers.monitor import (
+    ATTACH_SOCKET,
+    CONTROL_FIFO,
+    MONITOR_PID_FILE,
+    OOM_FILE,
+    PID_FILE,
+    RUNTIME_LOG,
+)
+
+CONFIG = "config.json"
+_NOTES = "driver.json"
+_OWN_FILES = (
+    CONFIG,
+    _NOTES,
+    RUNTIME_LOG,
+    PID_FILE,
+    MONITOR_PID_FILE,
+    OOM_FILE,
+    CONTROL_FIFO,
+    ATTACH_SOCKET,
+    "winsz",
+    "exit",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerNotes:
+    """Facts that nothing else remembers once the first process is gone."""
+
+    log_path: str = ""
+    cgroup: str = ""
+    """Path below the hierarchies' roots; empty when it is not the container's own."""
+
+
+def write_config(bundle: Path, spec: Mapping[str, object]) -> None:
+    """Write the OCI spec where runtime and monitor look for it."""
+    (bundle / CONFIG).write_bytes(json.dumps(spec).encode())
+
+
+def write_notes(bundle: Path, notes: ContainerNotes) -> None:
+    """Keep the notes."""
+    (bundle / _NOTES).write_bytes(json.dumps(asdict(notes)).encode())
+
+
+def read_notes(bundle: Path) -> ContainerNotes:
+    """Return the notes, empty ones when there are none or they cannot be read."""
+    try:
+        document: object = json.loads((bundle / _NOTES).read_bytes())
+    except (OSError, ValueError):
+        return ContainerNotes()
+    if not isinstance(document, dict):
+        return ContainerNotes()
+    log_path, cgroup = document.get("log_path", ""), document.get("cgroup", "")
+    return ContainerNotes(log_path=str(log_path), cgroup=str(cgroup))
+
+
+def remove_files(bundle: Path) -> None:
+    """Remove the driver's files from a bundle; the directory stays its maker's. Idempotent."""
+    for name in _OWN_FILES:
+        with suppress(OSError):
+            (bundle / name).unlink()
+    for leftover in bundle.glob("exec-*"):
+        with suppress(OSError):
+            leftover.unlink()
+
+
+def cgroup_of(pid: int) -> str:
+    """Return a container's cgroup: that of its memory controller, on v2 the only one; empty when it has none of its own.
+
+    The daemon's own cgroup, or one above it, is never answered: callers kill what is in there.
+    """
+    path = _cgroup_path(f"/proc/{pid}/cgroup")
+    own = _cgroup_path("/proc/self/cgroup")
+    return "" if (own + "/").startswith(path.rstrip("/") + "/") else path
+
+
+def _cgroup_path(file: str) -> str:
+    try:
+        lines = Path(file).read_text().splitlines()
+    except OSError:
+        return ""
+    unified = ""
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            return path
+        if not controllers:
+            unified = path
+    return unified

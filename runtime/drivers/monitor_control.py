@@ -1,0 +1,135 @@
+"""Speak to a running conmon through its control fifo: reopen the log, set a terminal's size.
+
+One line at a time: up to 2.1.13 conmon that finds two lines in one read does the first twice and drops the second, so
+each line is sent under a lock and the fifo is polled with FIONREAD until it is empty. The fifo is opened without
+blocking; ENXIO means that nobody reads it any more.
+"""
+
+import asyncio
+import errno
+import fcntl
+import os
+import stat
+import struct
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+from runtime.drivers.monitor import CONTROL_FIFO
+from runtime.errors import DeadlineExceeded, FailedPrecondition, Internal, PodRuntimeError
+from runtime.formats.monitor_messages import REOPEN_LOG, resize_line
+
+_TAKEN_SECONDS = 2.0
+"""0.6 to 0.8 ms measured; more than this means that conmon hangs in a write to a full or dead log disk."""
+_POLL_SECONDS = 0.0003
+
+
+class MonitorControl:
+    """The control fifo of one container's monitor."""
+
+    def __init__(self, id: str, bundle: Path, monitor_pid: int) -> None:
+        self._id = id
+        self._fifo = bundle / CONTROL_FIFO
+        self._monitor_pid = monitor_pid
+        self._lock = asyncio.Lock()
+
+    async def reopen_log(self, path: Path) -> None:
+        """Make the monitor write to a new file at `path`, which exists when this returns.
+
+        A file that the monitor already writes to stays: reopening it would replace it and lose what is in it.
+
+        Raises:
+            FailedPrecondition: the monitor is gone, or the path is a link.
+            DeadlineExceeded: the monitor does not answer.
+        """
+        subject = f"reopen log of {self._id}"
+        async with self._lock:
+            present = _file_at(path, subject)
+            if present is not None and present in self._open_files():
+                return
+            # conmon ends when it cannot open the new file (src/ctr_logging.c), and the container's log with it.
+            path.parent.mkdir(parents=True, exist_ok=True)
+            await self._send(REOPEN_LOG, subject)
+            await self._wait_until(lambda: _file_at(path, subject) not in (None, present), subject)
+
+    async def resize(self, width: int, height: int) -> None:
+        """Set the size of the container's terminal.
+
+        Raises:
+            FailedPrecondition: the monitor is gone.
+            DeadlineExceeded: it does not answer.
+        """
+        async with self._lock:
+            await self._send(resize_line(width, height), f"resize terminal of {self._id}")
+
+    def _open_files(self) -> set[tuple[int, int]]:
+        found: set[tuple[int, int]] = set()
+        try:
+            descriptors = list(Path(f"/proc/{self._monitor_pid}/fd").iterdir())
+        except OSError:
+            return found
+        for descriptor in descriptors:
+            try:
+                status = descriptor.stat()
+            except OSError:
+                continue
+            found.add((status.st_dev, status.st_ino))
+        return found
+
+    async def _send(self, line: bytes, subject: str) -> None:
+        try:
+            fifo = os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            raise _no_monitor(subject, error) from error
+        try:
+            os.write(fifo, line)
+            await self._wait_until(lambda: _unread(fifo) == 0, subject)
+        except OSError as error:
+            raise _no_monitor(subject, error) from error
+        finally:
+            os.close(fifo)
+
+    async def _wait_until(self, reached: Callable[[], bool], subject: str) -> None:
+        try:
+            async with asyncio.timeout(
+                _TAKEN_SECONDS
+            ):  # the monitor itself never says that it is done
+                while not reached():
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                subject,
+                f"the monitor did not act within {_TAKEN_SECONDS:g} s",
+                remedy="check the disk that holds the container's log",
+                reason="MonitorHangs",
+                program="conmon",
+            ) from error
+
+
+def _unread(fifo: int) -> int:
+    answer = fcntl.ioctl(fifo, termios.FIONREAD, struct.pack("i", 0))
+    count: int = struct.unpack("i", answer)[0]
+    return count
+
+
+def _file_at(path: Path, subject: str) -> tuple[int, int] | None:
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(status.st_mode):
+        raise FailedPrecondition(
+            subject,
+            f"{path} is a link",
+            remedy="remove it; a log is a plain file in the pod's log directory",
+            reason="LogIsLink",
+        )
+    return status.st_dev, status.st_ino
+
+
+def _no_monitor(subject: str, error: OSError) -> PodRuntimeError:
+    if error.errno in (errno.ENXIO, errno.ENOENT, errno.EPIPE):
+        return FailedPrecondition(
+            subject, "the container's monitor is gone", reason="MonitorLost", program="conmon"
+        )
+    return Internal(subject, f"the control fifo fails: {error.strerror}", program="conmon")

@@ -1,0 +1,191 @@
+"""The Linux driver: an OCI runtime (crun, runc, any with their command line) held by conmon.
+
+create: config.json -> conmon (in the monitors' cgroup) -> RUNTIME create -> pids, start times, pidfds. A create that
+fails, times out or is cancelled removes all it made before it returns. Bundles, exit files and the runtime's state are
+on tmpfs, so nothing here survives a reboot and nothing here needs an fsync.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from runtime.drivers.container_files import (
+    ContainerNotes,
+    cgroup_of,
+    read_notes,
+    remove_files,
+    write_config,
+    write_notes,
+)
+from runtime.drivers.driver import (
+    ContainerIdentity,
+    CreateRequest,
+    DriverFeatures,
+    SystemSummary,
+)
+from runtime.drivers.driver_settings import DriverServices, OciRuntimeSettings
+from runtime.drivers.failure_causes import unknown_container
+from runtime.drivers.monitor import MONITOR_PID_FILE, MonitorStart, StartedMonitor
+from runtime.drivers.oci_command import OciCommand
+from runtime.drivers.oci_container import OciContainer, OciContainerParts
+from runtime.drivers.operation_log import logged_operation
+from runtime.drivers.process_watch import ProcessWatch, open_process
+from runtime.drivers.runtime_probe import probe_runtime
+from runtime.errors import Internal
+from runtime.host import cgroups
+
+_MONITOR_DEATH_SECONDS = 5.0
+"""A killed monitor is gone in 1 ms unless it hangs in a write to a dead disk."""
+
+
+class OciRuntimeDriver:
+    """A ContainerDriver for one handler."""
+
+    def __init__(self, name: str, settings: OciRuntimeSettings, services: DriverServices) -> None:
+        self.name = name
+        self._settings = settings
+        self._services = services
+        self._command = OciCommand(services.programs, settings)
+        self._monitors = MonitorStart(services, settings, self._command)
+
+    async def probe(self) -> DriverFeatures:
+        """Find out what runtime and monitor can do here; see ContainerDriver."""
+        return await probe_runtime(self._services.programs, self._settings, self._services.cgroups)
+
+    async def create(self, request: CreateRequest) -> OciContainer:
+        """Create a container; see ContainerDriver."""
+        async with (
+            logged_operation("create", request.id, self._settings.slow_call_seconds),
+            self._services.start_limit,
+        ):
+            write_config(request.bundle, request.spec)
+            since = self._services.reaper.mark()
+            try:
+                started = await self._monitors.create(request)
+                return self._handle(request, started, since)
+            except BaseException:
+                await self._undo(request.id, request.bundle)
+                raise
+
+    async def _undo(self, id: str, bundle: Path) -> None:
+        """Clean up, also when this call is cancelled (again) meanwhile."""
+        async with asyncio.TaskGroup() as group:
+            undo = group.create_task(self.delete_leftover(id, bundle), name=f"undo {id[:12]}")
+            cancelled: asyncio.CancelledError | None = None
+            while not undo.done():
+                try:
+                    await asyncio.shield(undo)
+                except asyncio.CancelledError as error:
+                    cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    def _handle(
+        self, request: CreateRequest, started: StartedMonitor, since: float
+    ) -> OciContainer:
+        init = open_process(started.container_pid)
+        monitor = open_process(started.monitor_pid)
+        if init is None or monitor is None:
+            for watch in (init, monitor):
+                if watch is not None:
+                    watch.close()
+            raise Internal(
+                f"create container {request.id}",
+                "its first process or its monitor ended at once",
+                reason="EndedAtOnce",
+            )
+        notes = ContainerNotes(log_path=request.log_path, cgroup=cgroup_of(init.pid))
+        write_notes(request.bundle, notes)
+        identity = ContainerIdentity(
+            pid=init.pid,
+            pid_start_time=init.start_time,
+            monitor_pid=monitor.pid,
+            monitor_start_time=monitor.start_time,
+        )
+        return self._make(request.id, request.bundle, identity, (init, monitor), notes, since)
+
+    def _make(
+        self,
+        id: str,
+        bundle: Path,
+        identity: ContainerIdentity,
+        watches: tuple[ProcessWatch | None, ProcessWatch | None],
+        notes: ContainerNotes,
+        since: float,
+    ) -> OciContainer:
+        parts = OciContainerParts(
+            id=id,
+            bundle=bundle,
+            identity=identity,
+            init=watches[0],
+            monitor=watches[1],
+            notes=notes,
+            since=since,
+        )
+        return OciContainer(parts, self._services, self._settings, self._command)
+
+    async def open(self, id: str, bundle: Path, identity: ContainerIdentity) -> OciContainer:
+        """Take up a container after a restart; see ContainerDriver."""
+        since = self._services.reaper.mark()
+        init = open_process(identity.pid, identity.pid_start_time)
+        monitor = open_process(identity.monitor_pid, identity.monitor_start_time)
+        known = self._services.exit_files.read(id) is not None or self._command.knows(id)
+        if init is None and monitor is None and not known:
+            raise unknown_container(f"open container {id}")
+        return self._make(id, bundle, identity, (init, monitor), read_notes(bundle), since)
+
+    async def enumerate(self) -> Sequence[SystemSummary]:
+        """List what the runtime knows; see ContainerDriver."""
+        states = await self._command.states(subject=f"list containers of {self.name}")
+        return [
+            SystemSummary(id=s.id, status=s.status, pid=s.pid, bundle=Path(s.bundle))
+            for s in states
+        ]
+
+    async def delete_leftover(self, id: str, bundle: Path) -> None:
+        """Remove whatever is left of a container; see ContainerDriver."""
+        async with logged_operation("delete leftover", id, self._settings.slow_call_seconds):
+            cgroup = read_notes(bundle).cgroup
+            await self._end_monitor(id, bundle)
+            if self._command.knows(id):
+                await self._command.call("delete", "--force", id, subject=f"delete leftover {id}")
+            if cgroup:
+                await asyncio.to_thread(self._remove_cgroup, cgroup)
+            self._services.exit_files.remove(id)
+            remove_files(bundle)
+
+    async def _end_monitor(self, id: str, bundle: Path) -> None:
+        """Kill the monitor whose pid the bundle names, if it is still this container's."""
+        with suppress(OSError, ValueError):
+            pid = int((bundle / MONITOR_PID_FILE).read_text())
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if id.encode() not in words:
+                return  # the number went to another process
+            watch = open_process(pid)
+            if watch is None:
+                return
+            try:
+                watch.signal(signal.SIGKILL)
+                await asyncio.wait({watch.ended}, timeout=_MONITOR_DEATH_SECONDS)
+            finally:
+                watch.close()
+
+    def _remove_cgroup(self, cgroup: str) -> None:
+        for _ in range(10):
+            if not cgroups.kill_all(self._services.cgroups, cgroup):
+                break
+        with suppress(OSError):
+            cgroups.remove(self._services.cgroups, cgroup)
+
+
+def monitor_is_alive(identity: ContainerIdentity) -> bool:
+    """Whether a container's monitor still runs; recovery asks before it opens the container."""
+    watch = open_process(identity.monitor_pid, identity.monitor_start_time)
+    if watch is None:
+        return False
+    alive = not watch.has_ended()
+    watch.close()
+    return alive and os.path.exists(f"/proc/{identity.monitor_pid}")
