@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from operator import attrgetter
 from types import NoneType, UnionType
-from typing import NewType, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import NewType, Protocol, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from runtime.errors import Internal
 
@@ -23,6 +23,10 @@ T = TypeVar("T")
 
 _Convert = Callable[[object], object]
 _Plain = str | int | float | bool | None
+
+
+class _Build(Protocol):
+    def __call__(self, **values: object) -> object: ...
 
 
 class _Mismatch(Exception):
@@ -191,7 +195,7 @@ def _dataclass_decoder(kind: type) -> _Convert:
         for field in fields(kind)
         if field.default is MISSING and field.default_factory is MISSING
     ]
-    build: Callable[..., object] = kind
+    build = cast(_Build, kind)
 
     def read(value: object) -> object:
         if type(value) is not dict:

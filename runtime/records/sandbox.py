@@ -108,3 +108,5 @@ class SandboxRecord:
     """The CNI configuration list (JSON) that ADD used and DEL must use."""
     network_result: str = ""
     """CNI result (JSON) of ADD."""
+    stop_requested: bool = False
+    """StopPodSandbox was asked for: what it could not release is tried again until it is."""

@@ -40,6 +40,8 @@ class HostFacts:
     """`uname -r`, for example 6.1.0-18-amd64."""
     seccomp_architectures: tuple[str, ...] = ("SCMP_ARCH_X86_64",)
     """The native one first, then those whose programs the kernel runs too."""
+    cpu_count: int = 0
+    """CPUs that the host may have (`/sys/devices/system/cpu/possible`), for paths that are masked per CPU."""
     apparmor_enabled: bool = False
     selinux_enabled: bool = False
 
