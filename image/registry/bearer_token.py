@@ -95,6 +95,7 @@ class AuthorizationSource:
             known = self.known_header(audience)
             if known is not None and known != rejected:
                 return known  # another request fetched it while this one waited
+            self._kept.pop(audience, None)
             self._forget_expired()
             challenge = choose_challenge(challenges)
             if challenge is None:

@@ -1,0 +1,1 @@
+"""Fakes that behave like the real thing, checked by the same suites."""

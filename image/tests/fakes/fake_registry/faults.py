@@ -1,0 +1,54 @@
+"""Faults: what goes wrong, at which requests, how many times."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+FaultKind = Literal[
+    "reset",
+    "short_body",
+    "stall",
+    "wrong_bytes",
+    "lying_length",
+    "extra_bytes",
+    "status",
+    "redirect",
+    "ignore_range",
+    "wrong_range",
+    "replace_body",
+]
+"""
+reset: the connection is reset after `at_byte` bytes of the body.
+short_body: the connection is closed politely after `at_byte` bytes.
+stall: nothing more is sent after `at_byte` bytes, until the registry closes.
+wrong_bytes: the byte at `at_byte` is another one; length and headers are right.
+lying_length: Content-Length says `at_byte` more than there is; then the connection is closed.
+extra_bytes: `at_byte` bytes more than there are, announced by no length.
+status: `status` with `body` and `headers` instead of an answer.
+redirect: `status` (307 when 0) to `location`.
+ignore_range: the whole blob with 200, whatever range was asked for.
+wrong_range: a 206 that begins one byte too late.
+replace_body: `body` instead of the content, with its own right length.
+"""
+
+Place = Literal["blob", "manifest", "token", "tags"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One thing that goes wrong."""
+
+    kind: FaultKind
+    on: Place = "blob"
+    at_byte: int = 0
+    status: int = 0
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    location: str = ""
+    times: int = 1
+    """How many matching requests it hits; -1 for all."""
+    only: str = ""
+    """Hits only requests whose path ends so, for example with a digest."""
+
+    def hits(self, place: str, path: str) -> bool:
+        """Tell whether this fault is for the request."""
+        return self.on == place and path.endswith(self.only)

@@ -1,0 +1,48 @@
+"""Shared pieces of the registry tests: a client without pauses, and a hosts.toml directory."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from image.protocol.retry_policy import RetryPolicy
+from image.registry.client import RegistryClient
+from image.registry.http_transport import TransportLimits
+
+WriteHosts = Callable[[str, str], None]
+
+
+class MakeClient(Protocol):
+    """Makes a client whose deadlines are short and whose pauses are none."""
+
+    def __call__(self, *, retry: RetryPolicy = ..., stall: float = ...) -> RegistryClient: ...
+
+
+NO_PAUSE = RetryPolicy(first_wait=0.0)
+
+
+@pytest.fixture
+def certs_d(tmp_path: Path) -> Path:
+    directory = tmp_path / "certs.d"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def make_client(certs_d: Path) -> MakeClient:
+    def make(*, retry: RetryPolicy = NO_PAUSE, stall: float = 5.0) -> RegistryClient:
+        limits = TransportLimits(connect=5.0, first_byte=stall, stall=stall)
+        return RegistryClient(registry_config_path=certs_d, limits=limits, retry=retry)
+
+    return make
+
+
+@pytest.fixture
+def write_hosts(certs_d: Path) -> WriteHosts:
+    def write(domain: str, text: str) -> None:
+        directory = certs_d / domain
+        directory.mkdir()
+        (directory / "hosts.toml").write_text(text)
+
+    return write
