@@ -74,16 +74,20 @@ class ExecRunner:
         self._bundle = bundle
         self._services = services
         self._command = command
-        self._running: set[int] = set()
+        self._running: dict[int, asyncio.Future[int]] = {}
 
     def running(self) -> tuple[int, ...]:
         """Return the pids of processes that were started and not yet reaped."""
         return tuple(sorted(self._running))
 
     def kill_all(self) -> None:
-        """SIGKILL every running one, with its children: they must not outlive the container."""
-        for pid in self._running:
-            kill_tree(pid)
+        """SIGKILL every running one, with its children: they must not outlive the container.
+
+        On the event loop's thread only: elsewhere the reaper could free a number just before it is signalled.
+        """
+        for pid, ended in self._running.items():
+            if not ended.done():
+                kill_tree(pid)
 
     async def run(self, request: ExecRequest) -> ExecResult:
         """Run a command to its end.
@@ -119,8 +123,8 @@ class ExecRunner:
 
     def _expect(self, pid: int, mark: float) -> "asyncio.Future[int]":
         ended = self._services.reaper.expect(pid, since=mark)
-        self._running.add(pid)
-        ended.add_done_callback(lambda _: self._running.discard(pid))
+        self._running[pid] = ended
+        ended.add_done_callback(lambda _: self._running.pop(pid, None))
         return ended
 
     async def _launch(

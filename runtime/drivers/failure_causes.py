@@ -40,6 +40,13 @@ _ENTRYPOINT = "check command and args of the container, and entrypoint and cmd o
 
 _RULES = (
     _rule(
+        r"exec\.fifo`: No such file|cannot start (?:a|an already)",
+        FailedPrecondition,
+        "WrongState",
+        "the container was started before",
+        "",
+    ),
+    _rule(
         r"missing dynamic library\?\) `([^`]*)`|exec ([^\s:]+): no such file",
         InvalidArgument,
         "BadInterpreter",

@@ -112,6 +112,9 @@ class OciContainer:
         if self._parts.init is not None:
             self._parts.init.signal(signal.SIGKILL)
         self._execs.kill_all()
+        self._kill_cgroup()
+
+    def _kill_cgroup(self) -> None:
         if self._parts.notes.cgroup:
             cgroups.kill_all(self._services.cgroups, self._parts.notes.cgroup)
 
@@ -190,7 +193,8 @@ class OciContainer:
         self._check_open("terminate")
         if self._parts.init is not None:
             self._parts.init.signal(signal.SIGKILL)
-        await asyncio.to_thread(self._kill)
+        self._execs.kill_all()
+        await asyncio.to_thread(self._kill_cgroup)
 
     async def pause(self) -> None:
         """Freeze it; see ContainerHandle."""
