@@ -1,0 +1,51 @@
+"""A pod's place in the network: got at run, given back at stop, by what the record says.
+
+DEL gets the configuration and result that ADD had, whatever the configuration is by now. The record says `attached`
+from before ADD until DEL was acknowledged, so a lease is never forgotten.
+"""
+
+from dataclasses import replace
+
+from runtime.drivers.pod_network import Attachment
+from runtime.lifecycle.node import Node
+from runtime.records.sandbox import PodAddresses, SandboxRecord
+from runtime.records.security import NamespaceMode
+from runtime.store.changes import put_sandbox
+
+
+def owns_network(record: SandboxRecord) -> bool:
+    """Tell whether the pod has a network namespace of its own."""
+    return record.config.linux.security.namespaces.network is not NamespaceMode.NODE
+
+
+async def attach_network(node: Node, record: SandboxRecord) -> SandboxRecord:
+    """Run CNI ADD; return the record with what it gave."""
+    result = await node.network.attach(_attachment(node, record))
+    return replace(record, addresses=result.addresses, network_result=result.result)
+
+
+async def detach_network(node: Node, record: SandboxRecord) -> None:
+    """Run CNI DEL; idempotent, also when ADD never ran to its end."""
+    if record.network_attached:
+        await node.network.detach(_attachment(node, record))
+
+
+async def release_network(node: Node, sandbox_id: str) -> None:
+    """Give a stopped pod's network back, and remember that it was acknowledged."""
+    record = node.sandboxes[sandbox_id]
+    if not record.network_attached:
+        return
+    await detach_network(node, record)
+    freed = replace(record, network_attached=False, addresses=PodAddresses())
+    node.show_sandbox(freed)
+    await node.db.commit(put_sandbox(freed))
+
+
+def _attachment(node: Node, record: SandboxRecord) -> Attachment:
+    return Attachment(
+        sandbox_id=record.id,
+        netns=node.paths.namespaces(record.id) / "net",
+        config=record.config,
+        configuration=record.network_config,
+        result=record.network_result,
+    )
