@@ -38,14 +38,6 @@ class TaskSupervisor:
         """Return the names of all tasks that run, sorted."""
         return tuple(sorted(task.get_name() for task in self._tasks))
 
-    async def wait_finished(self, limit_seconds: float) -> tuple[str, ...]:
-        """Wait until every task that has an end has ended; return the names of those that have not by then."""
-        finite = self._tasks - self._eternal
-        if not finite:
-            return ()
-        _, pending = await asyncio.wait(finite, timeout=limit_seconds)
-        return tuple(sorted(task.get_name() for task in pending))
-
     async def stop(self) -> None:
         """Cancel every task and wait until all have ended."""
         self._stopping = True

@@ -28,8 +28,8 @@ async def exec_in_container(
         )
     if request.timeout < 0:
         raise InvalidArgument("exec", "has a negative timeout", reason="BadTimeout")
-    timeout = float(request.timeout) if request.timeout else None
-    result = await exec_sync(parts.node, request.container_id, tuple(request.cmd), timeout)
+    command = tuple(request.cmd)
+    result = await exec_sync(parts.node, request.container_id, command, request.timeout)
     stdout, stderr = fit_answer(result.stdout, result.stderr)
     return api_pb2.ExecSyncResponse(stdout=stdout, stderr=stderr, exit_code=result.exit_code)
 

@@ -47,4 +47,4 @@ async def _wanted(
 
 
 def _message(measured: ContainerStats) -> api_pb2.ContainerStats:
-    return translate.container_stats(measured.container, measured.usage, measured.layer)
+    return translate.container_stats(measured.container, measured.usage, measured.writable_layer)

@@ -9,5 +9,5 @@ async def stop(
     parts: RuntimeParts, request: api_pb2.StopContainerRequest
 ) -> api_pb2.StopContainerResponse:
     """Answer StopContainer. A timeout of 0, or below, kills at once."""
-    await stop_container(parts.node, request.container_id, float(max(0, request.timeout)))
+    await stop_container(parts.node, request.container_id, max(0, request.timeout))
     return api_pb2.StopContainerResponse()

@@ -59,11 +59,3 @@ async def test_stop_ends_everything_quietly(caplog: pytest.LogCaptureFixture) ->
     assert supervisor.running() == ()
     assert caplog.text == ""
 
-
-async def test_waiting_leaves_out_eternal_tasks_and_names_what_is_left() -> None:
-    supervisor = TaskSupervisor()
-    supervisor.spawn_eternal(forever(), name="eternal")
-    assert await supervisor.wait_finished(0.0) == ()
-    supervisor.spawn(forever(), name="long")
-    assert await supervisor.wait_finished(0.0) == ("long",)
-    await supervisor.stop()

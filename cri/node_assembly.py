@@ -1,0 +1,244 @@
+"""Builds the parts of a node out of the settings, lowest first. The only place that knows every concrete class.
+
+Building binds no socket and starts no container; the one who asks for it ends what was built by closing the stack.
+"""
+
+import asyncio
+import hashlib
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import runtime.spec.request
+from cri.config import HandlerSettings, Settings
+from cri.rootfs_provider import StoreRootfs
+from cri.startup_checks import Finding, check_handlers, check_pause, check_rights
+from cri.supervisor import TaskSupervisor
+from cri.worker_launcher import ProgramWorkerLauncher
+from image.pull import Puller, PullSettings
+from image.store.image_store import ImageStore
+from runtime.drivers.cni import CniNetwork
+from runtime.drivers.driver import ContainerDriver, DriverFeatures
+from runtime.drivers.driver_settings import DriverServices, OciRuntimeSettings
+from runtime.drivers.exit_files import ExitFiles
+from runtime.drivers.handler_choice import HandlerChoice, choose_default_handler
+from runtime.drivers.monitor_cgroup import MonitorCgroup, mounted_hierarchies
+from runtime.drivers.oci_runtime import OciRuntimeDriver
+from runtime.drivers.program import ProgramRunner
+from runtime.drivers.reaper import Reaper
+from runtime.host.linux_host import LinuxHost
+from runtime.lifecycle.node import Node, NodeSettings
+from runtime.store.boot_id import read_boot_id
+from runtime.store.bundle_directories import NodePaths
+from runtime.store.state_db import StateDatabase
+
+log = logging.getLogger(__name__)
+
+_DEFAULT_STATE = Settings().state
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assembly:
+    """What was built."""
+
+    node: Node
+    store: ImageStore
+    puller: Puller
+    systemd_cgroups: bool
+    findings: list[Finding]
+
+
+async def build_node(
+    settings: Settings, supervisor: TaskSupervisor, stack: AsyncExitStack
+) -> Assembly:
+    """Build everything below the gRPC services; `stack` takes what must be closed."""
+    paths = NodePaths(root=Path(settings.root), state=Path(settings.state))
+    reaper = Reaper()
+    reaper.start(asyncio.get_running_loop())
+    stack.callback(reaper.stop)
+    programs = ProgramRunner(reaper)
+    host = LinuxHost(programs)
+    systemd = uses_systemd_cgroups(settings.runtime.cgroup_driver)
+    services = _driver_services(settings, paths, reaper, programs, supervisor, host)
+    stack.callback(services.monitor_cgroup.stop)
+    drivers = {
+        name: OciRuntimeDriver(
+            name, oci_settings(settings, name, one, systemd_cgroups=systemd), services
+        )
+        for name, one in settings.runtime.handlers.items()
+    }
+    async with asyncio.TaskGroup() as group:
+        facts_task = group.create_task(host.facts(), name="host facts")
+        probes = {n: group.create_task(d.probe(), name=f"probe {n}") for n, d in drivers.items()}
+        store_task = group.create_task(_open_store(settings), name="open image store")
+    features = {name: _as_built(task.result()) for name, task in probes.items()}
+    facts, store = facts_task.result(), store_task.result()
+    stack.callback(store.close)
+    choice = choose_default_handler(features, configured=settings.runtime.default_handler)
+    log.info("default handler: %s (%s)", choice.name or "none", choice.reason)
+    database = StateDatabase(paths.database)
+    stack.push_async_callback(database.close)
+    pause = pause_program(settings)
+    node = Node(
+        settings=NodeSettings(
+            root=paths.root,
+            state=paths.state,
+            boot_id=read_boot_id(),
+            pause_program=pause,
+            systemd_cgroups=systemd,
+            create_seconds=float(settings.runtime.create_timeout_seconds),
+            start_seconds=float(settings.runtime.start_timeout_seconds),
+        ),
+        host=host,
+        drivers=_as_drivers(drivers),
+        default_handler=choice.name,
+        features=features,
+        network=_network(settings, programs),
+        images=StoreRootfs(store),
+        db=database,
+        supervisor=supervisor,
+        host_facts=facts,
+        handler_settings=_spec_settings(settings),
+    )
+    return Assembly(
+        node=node,
+        store=store,
+        puller=Puller(store, pull_settings(settings), ProgramWorkerLauncher(programs), supervisor),
+        systemd_cgroups=systemd,
+        findings=_findings(facts, features, choice, pause),
+    )
+
+
+def uses_systemd_cgroups(cgroup_driver: str) -> bool:
+    """Tell whether cgroups are made by systemd: as configured, or when it is process 1 (sd_booted(3))."""
+    if cgroup_driver == "auto":
+        return Path("/run/systemd/system").is_dir()
+    return cgroup_driver == "systemd"
+
+
+def pause_program(settings: Settings) -> Path:
+    """Return the path of the pause program."""
+    return Path(settings.runtime.pause_path or f"{sys.prefix}/libexec/lading-pause")
+
+
+def monitor_cgroup_name(state: str) -> str:
+    """Return the cgroup of an instance's monitors; instances with a state directory of their own have their own."""
+    if state == _DEFAULT_STATE:
+        return "lading-monitors"
+    return f"lading-monitors-{hashlib.sha256(state.encode()).hexdigest()[:12]}"
+
+
+def oci_settings(
+    settings: Settings, name: str, handler: HandlerSettings, *, systemd_cgroups: bool
+) -> OciRuntimeSettings:
+    """Return the driver's settings of one handler."""
+    state = Path(settings.state)
+    return OciRuntimeSettings(
+        program=handler.path or shutil.which(name) or name,
+        root=state / "oci" / name,
+        arguments=handler.runtime_args,
+        monitor_program=settings.runtime.monitor_path or shutil.which("conmon") or "conmon",
+        systemd_cgroup=systemd_cgroups,
+        temporary_directory=state / "tmp",
+        create_timeout_seconds=float(settings.runtime.create_timeout_seconds),
+        start_timeout_seconds=float(settings.runtime.start_timeout_seconds),
+    )
+
+
+def pull_settings(settings: Settings) -> PullSettings:
+    """Return the image package's view of section `[image]`."""
+    wanted = settings.image
+    environment = os.environ
+    return PullSettings(
+        registry_config_path=wanted.registry_config_path,
+        max_concurrent_downloads=wanted.max_concurrent_downloads,
+        platform=wanted.platform,
+        proxy=wanted.proxy
+        or environment.get("HTTPS_PROXY", "")
+        or environment.get("HTTP_PROXY", ""),
+        no_proxy=wanted.no_proxy or environment.get("NO_PROXY", ""),
+        require_schema2=wanted.require_schema2,
+        layer_store=wanted.layer_store,
+        max_layer_bytes=wanted.max_layer_bytes,
+        max_layer_entries=wanted.max_layer_entries,
+        max_path_depth=wanted.max_path_depth,
+        no_progress_seconds=float(wanted.no_progress_seconds),
+    )
+
+
+async def _open_store(settings: Settings) -> ImageStore:
+    root = Path(settings.root) / "images"
+    root.mkdir(mode=0o700, exist_ok=True)
+    return await ImageStore.open(root, pinned=settings.image.pinned_images)
+
+
+def _driver_services(
+    settings: Settings,
+    paths: NodePaths,
+    reaper: Reaper,
+    programs: ProgramRunner,
+    supervisor: TaskSupervisor,
+    host: LinuxHost,
+) -> DriverServices:
+    for directory in (paths.state / "oci", paths.state / "tmp"):
+        directory.mkdir(mode=0o700, exist_ok=True)
+    exit_files = ExitFiles(paths.exits)
+    exit_files.start()
+    monitors = MonitorCgroup(monitor_cgroup_name(settings.state), mounted_hierarchies())
+    monitors.start()
+    return DriverServices(
+        reaper=reaper,
+        programs=programs,
+        supervisor=supervisor,
+        exit_files=exit_files,
+        monitor_cgroup=monitors,
+        cgroups=host.layout,
+    )
+
+
+def _network(settings: Settings, programs: ProgramRunner) -> CniNetwork:
+    wanted = settings.network
+    return CniNetwork(
+        programs,
+        configuration_directory=Path(wanted.cni_conf_dir),
+        plugin_directories=[Path(directory) for directory in wanted.cni_bin_dirs],
+        plugin_timeout_seconds=float(wanted.cni_timeout_seconds),
+    )
+
+
+def _as_built(found: DriverFeatures) -> DriverFeatures:
+    """Take away what the runtime could do but this version of Lading refuses: Status must not promise it."""
+    return replace(found, user_namespaces=False)
+
+
+def _as_drivers(drivers: Mapping[str, OciRuntimeDriver]) -> Mapping[str, ContainerDriver]:
+    return dict(drivers)
+
+
+def _spec_settings(settings: Settings) -> dict[str, runtime.spec.request.HandlerSettings]:
+    return {
+        name: runtime.spec.request.HandlerSettings(
+            name=name,
+            privileged_without_host_devices=one.privileged_without_host_devices,
+            allowed_annotations=one.allowed_annotations,
+        )
+        for name, one in settings.runtime.handlers.items()
+    }
+
+
+def _findings(
+    facts: runtime.spec.request.HostFacts,
+    features: Mapping[str, DriverFeatures],
+    choice: HandlerChoice,
+    pause: Path,
+) -> list[Finding]:
+    return [
+        *check_rights(facts, os.geteuid()),
+        *check_handlers(features, choice),
+        *check_pause(str(pause), os.access(pause, os.X_OK)),
+    ]

@@ -1,0 +1,52 @@
+"""Starts pull workers through the daemon's one door for programs, so that its one reaper sees each of them.
+
+Meets `image.pull.WorkerLauncher`. Knows nothing of what a worker does.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from image.errors import Unavailable
+from image.worker.daemon_side import RunningWorker
+from runtime.drivers.program import ProgramRunner, RunningProgram
+from runtime.errors import PodRuntimeError
+
+
+class ProgramWorkerLauncher:
+    """Launches workers with a ProgramRunner."""
+
+    def __init__(self, programs: ProgramRunner) -> None:
+        self._programs = programs
+
+    async def launch(
+        self, argv: Sequence[str], *, env: Mapping[str, str], pass_fds: Sequence[int]
+    ) -> RunningWorker:
+        """Start a worker.
+
+        Raises:
+            Unavailable: it cannot be started; no registry is to blame.
+        """
+        try:
+            program = await self._programs.launch(
+                argv, subject="pull worker", env=env, pass_fds=pass_fds
+            )
+        except PodRuntimeError as error:
+            raise Unavailable(
+                "pull worker", error.cause, remedy=error.remedy, reason="WorkerUnavailable"
+            ) from error
+        return _Worker(program)
+
+
+class _Worker:
+    def __init__(self, program: RunningProgram) -> None:
+        self._program = program
+
+    @property
+    def pid(self) -> int:
+        return self._program.pid
+
+    async def wait(self) -> int:
+        code = await self._program.wait()
+        return code if code <= 128 else 128 - code
+
+    def kill(self) -> None:
+        self._program.kill()
