@@ -1,0 +1,222 @@
+"""Pull images: one worker process per pull, equal pulls joined, present digests answered at once.
+
+Promise: an image is registered whole or not at all; credentials never leave the request to the worker; a pull ends
+when the last one who waits for it leaves. Never touches the network or a tar itself, and imports nothing that does,
+so that the daemon stays small and its loop stays quick.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from image.errors import ImageError, Internal, Unimplemented
+from image.model.platform import parse_platform
+from image.model.records import ImageRecord, RegistryAuth
+from image.model.reference import Reference, parse_reference
+from image.store.image_store import ImageStore, PullSpace
+from image.worker.daemon_side import PullConversation, RunningWorker, WorkerLauncher
+from image.worker.messages import PullEvent, WorkerRequest
+
+__all__ = [
+    "PullEvent",
+    "PullSettings",
+    "Puller",
+    "RunningWorker",
+    "Supervisor",
+    "WorkerLauncher",
+]
+
+
+class Supervisor(Protocol):
+    """Keeps tasks that outlive the call that started them; the daemon hands one in."""
+
+    def spawn(self, coroutine: Coroutine[object, object, None], *, name: str) -> asyncio.Task[None]:
+        """Run a coroutine as a named task and keep it alive."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullSettings:
+    """How images are pulled; each default has its reason in the configuration's documentation."""
+
+    registry_config_path: str = "/etc/lading/certs.d"
+    max_concurrent_downloads: int = 3
+    platform: str = ""
+    """Empty: this host's."""
+    proxy: str = field(default="", repr=False)
+    """May hold a password."""
+    no_proxy: str = ""
+    require_schema2: bool = False
+    layer_store: str = "auto"
+    """`auto` and `extract` extract layers to directories; `file` and `loop` are refused by this version."""
+    max_layer_bytes: int = 64 * 2**30
+    max_layer_entries: int = 4_000_000
+    max_path_depth: int = 1024
+    no_progress_seconds: float = 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What makes two pulls equal."""
+
+    reference: Reference
+    platform: str
+    auth: RegistryAuth | None = field(repr=False)
+
+
+class _SharedPull:
+    """A running pull and those who wait for it."""
+
+    def __init__(self) -> None:
+        self.result: asyncio.Future[ImageRecord] = asyncio.get_running_loop().create_future()
+        self.listeners: list[Callable[[PullEvent], None]] = []
+        self.waiters = 0
+        self.task: asyncio.Task[None] | None = None
+
+    def tell(self, event: PullEvent) -> None:
+        for listener in tuple(self.listeners):
+            listener(event)
+
+
+class Puller:
+    """Pulls images into one store."""
+
+    def __init__(
+        self,
+        store: ImageStore,
+        settings: PullSettings,
+        launcher: WorkerLauncher,
+        supervisor: Supervisor,
+    ) -> None:
+        """Take what a pull needs.
+
+        Raises:
+            Unimplemented: the settings ask for a way of keeping layers that does not exist yet.
+        """
+        if settings.layer_store not in ("auto", "extract"):
+            raise Unimplemented(
+                f"layer store {settings.layer_store!r}",
+                "this version keeps layers as extracted directories only",
+                remedy="set image.layer_store to auto or extract",
+                reason="LayerStoreUnavailable",
+            )
+        self._store = store
+        self._settings = settings
+        self._launcher = launcher
+        self._supervisor = supervisor
+        self._running: dict[_Key, _SharedPull] = {}
+
+    async def pull(
+        self,
+        reference_text: str,
+        *,
+        auth: RegistryAuth | None = None,
+        platform: str = "",
+        on_event: Callable[[PullEvent], None] | None = None,
+    ) -> ImageRecord:
+        """Pull an image and return it; a bare name means `:latest`.
+
+        Raises:
+            InvalidArgument: the reference or the platform cannot be understood.
+            ImageError: why the pull failed.
+        """
+        reference = parse_reference(reference_text)
+        wanted = platform or self._settings.platform
+        if wanted:
+            parse_platform(wanted)
+        present = self._present(reference, wanted)
+        if present is not None:
+            if on_event:
+                on_event(PullEvent(status=f"Status: Image is up to date for {reference}"))
+            return present
+        return await self._join(_Key(reference, wanted, auth), on_event)
+
+    def running(self) -> tuple[str, ...]:
+        """Return the references of all running pulls, for diagnosis."""
+        return tuple(sorted(str(key.reference) for key in self._running))
+
+    def _present(self, reference: Reference, platform: str) -> ImageRecord | None:
+        """Answer without the network when exactly this content is here: a digest cannot have changed."""
+        if reference.digest is None or platform != self._settings.platform:
+            return None
+        return self._store.find(str(reference))
+
+    async def _join(self, key: _Key, on_event: Callable[[PullEvent], None] | None) -> ImageRecord:
+        shared = self._running.get(key)
+        if shared is None:
+            shared = self._running[key] = _SharedPull()
+            shared.task = self._supervisor.spawn(
+                self._run(key, shared), name=f"pull {key.reference}"
+            )
+        shared.waiters += 1
+        if on_event:
+            shared.listeners.append(on_event)
+        try:
+            return await asyncio.shield(shared.result)
+        finally:
+            shared.waiters -= 1
+            if on_event:
+                shared.listeners.remove(on_event)
+            if shared.waiters == 0 and not shared.result.done():
+                self._abandon(key, shared)
+
+    def _abandon(self, key: _Key, shared: _SharedPull) -> None:
+        """End a pull that nobody waits for any more; one who comes later starts anew."""
+        if self._running.get(key) is shared:
+            del self._running[key]
+        shared.result.cancel()
+        if shared.task is not None:
+            shared.task.cancel()
+
+    async def _run(self, key: _Key, shared: _SharedPull) -> None:
+        """Pull, and give the outcome to all who wait; never raises but when cancelled."""
+        try:
+            record = await self._pull(key, shared)
+        except ImageError as error:
+            _fail(shared, error)
+        except Exception as error:  # noqa: BLE001 - the waiters get it; the supervisor would only log it
+            failure = Internal(str(key.reference), f"pull failed: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            _fail(shared, failure)
+        else:
+            if not shared.result.done():
+                shared.result.set_result(record)
+        finally:
+            shared.result.cancel()
+            if self._running.get(key) is shared:
+                del self._running[key]
+
+    async def _pull(self, key: _Key, shared: _SharedPull) -> ImageRecord:
+        space = await self._store.begin_pull()
+        try:
+            conversation = PullConversation(
+                space, key.reference, self._settings.no_progress_seconds, shared.tell
+            )
+            return await conversation.run(self._launcher, self._request(key, space))
+        finally:
+            await space.close()
+
+    def _request(self, key: _Key, space: PullSpace) -> WorkerRequest:
+        settings = self._settings
+        return WorkerRequest(
+            reference=str(key.reference),
+            platform=key.platform,
+            auth=key.auth,
+            staging=str(space.staging),
+            layers=str(self._store.root / "layers"),
+            registry_config_path=settings.registry_config_path,
+            proxy=settings.proxy,
+            no_proxy=settings.no_proxy,
+            require_schema2=settings.require_schema2,
+            max_concurrent_downloads=settings.max_concurrent_downloads,
+            max_layer_bytes=settings.max_layer_bytes,
+            max_layer_entries=settings.max_layer_entries,
+            max_path_depth=settings.max_path_depth,
+        )
+
+
+def _fail(shared: _SharedPull, error: ImageError) -> None:
+    if not shared.result.done():
+        shared.result.set_exception(error)
+        # Joined pulls may all have left by now; an exception that nobody fetches would be reported as lost.
+        shared.result.exception()

@@ -1,0 +1,151 @@
+"""The images of one root directory, as the daemon sees them.
+
+Promise: questions are answered from memory at once; changes run in a thread and are whole when they return, even if
+their caller is cancelled. Removal never takes content from a container that uses it. Never starts a pull: `image.pull`
+hands finished layers and images over here.
+"""
+
+import asyncio
+import secrets
+import time
+from pathlib import Path
+from typing import Self
+
+from image.errors import Internal
+from image.model.records import FilesystemUsage, ImageRecord
+from image.store.image_commit import ImageCommit
+from image.store.layer_claims import ClaimState
+from image.store.layer_store import LayerSummary
+from image.store.store_files import StoreFiles
+
+
+class ImageStore:
+    """One per root directory; open it with `open`."""
+
+    def __init__(self, root: Path, files: StoreFiles) -> None:
+        self.root = root
+        self._files = files
+        self._layer_changed = asyncio.Condition()
+
+    @classmethod
+    async def open(cls, root: Path, *, pinned: tuple[str, ...] = ()) -> Self:
+        """Open or create the store under `root`.
+
+        Raises:
+            FailedPrecondition: the database cannot be used.
+        """
+        files = await asyncio.to_thread(StoreFiles, root, pinned, time.time_ns)
+        return cls(root, files)
+
+    def close(self) -> None:
+        """Close the database; uses and images stay as they are."""
+        self._files.close()
+
+    def list_images(self) -> tuple[ImageRecord, ...]:
+        """Return all images, oldest pull first."""
+        return self._files.catalogue.records()
+
+    def find(self, text: str) -> ImageRecord | None:
+        """Return the image that a tag, digest reference, short name, id or unique id prefix means.
+
+        Raises:
+            InvalidArgument: several images have ids that begin so.
+        """
+        return self._files.catalogue.find(text)
+
+    async def remove(self, text: str) -> None:
+        """Remove an image by id with all its names, or one name, and the image with the last; absent is fine.
+
+        What containers use stays on disk until they are released.
+        """
+        await asyncio.to_thread(self._files.remove, text)
+
+    async def acquire(self, image_id: str, container_id: str) -> tuple[Path, ...]:
+        """Record that a container uses an image; return its directories for overlayfs, topmost first.
+
+        Raises:
+            NotFound: the image is not here.
+            FailedPrecondition: its content is damaged.
+        """
+        return await asyncio.to_thread(self._files.acquire, image_id, container_id)
+
+    async def release(self, container_id: str) -> None:
+        """Forget a container's uses; what nothing needs any more is deleted. Repeating it is fine."""
+        await asyncio.to_thread(self._files.release, container_id)
+
+    async def reconcile(self, container_ids: frozenset[str]) -> None:
+        """After a start: forget containers that are no more, and delete what a crash left behind."""
+        await asyncio.to_thread(self._files.reconcile, container_ids)
+
+    async def filesystem_usage(self) -> FilesystemUsage:
+        """Return what the store takes, by its own accounts: no walk of the disk."""
+        used_bytes, inodes = self._files.totals
+        return FilesystemUsage(
+            mountpoint=str(self.root),
+            used_bytes=used_bytes,
+            inodes_used=inodes,
+            timestamp_ns=time.time_ns(),
+        )
+
+    async def begin_pull(self) -> "PullSpace":
+        """Make room for one pull; close it with `PullSpace.close`."""
+        staging = await asyncio.to_thread(self._files.open_staging)
+        return PullSpace(self._files, staging, self._layer_changed)
+
+
+class PullSpace:
+    """One pull's part of the store: its staging directory and its claims on layers."""
+
+    def __init__(self, files: StoreFiles, staging: Path, changed: asyncio.Condition) -> None:
+        self._files = files
+        self._changed = changed
+        self._ticket = secrets.token_hex(8)
+        self.staging = staging
+        """Where the worker puts unfinished layers, one directory each."""
+
+    def place(self, chain_id: str) -> Path:
+        """Return where a layer is or will be published."""
+        return self._files.place(chain_id)
+
+    async def claim(self, chain_ids: tuple[str, ...]) -> dict[str, ClaimState]:
+        """Pin layers and learn which are present, this pull's to make, or made by another."""
+        return await asyncio.to_thread(self._files.take_claims, self._ticket, chain_ids)
+
+    async def wait_claim(self, chain_id: str) -> ClaimState:
+        """Wait while another pull makes a layer; return whether it is present or now this pull's to make."""
+        async with self._changed:
+            while (state := (await self.claim((chain_id,)))[chain_id]) is ClaimState.BUSY:
+                await self._changed.wait()
+            return state
+
+    async def publish_layer(self, staged_name: str, chain_id: str, summary: LayerSummary) -> None:
+        """Publish a finished layer from the staging directory.
+
+        Raises:
+            Internal: the name is not one directory there, or the layer is not this pull's.
+            ResourceExhausted: the disk is full.
+        """
+        if not staged_name.isalnum() or len(staged_name) > 64:
+            raise Internal(chain_id, "worker named an impossible staging directory")
+        await asyncio.to_thread(
+            self._files.publish_layer, self._ticket, self.staging / staged_name, chain_id, summary
+        )
+        await self._tell()
+
+    async def commit(self, commit: ImageCommit) -> ImageRecord:
+        """Register the finished image; content is durable before it is visible."""
+        return await asyncio.to_thread(self._files.commit, commit)
+
+    async def config_bytes(self, image_id: str) -> bytes | None:
+        """Return the config of an image that is present already."""
+        return await asyncio.to_thread(self._files.config_bytes, image_id)
+
+    async def close(self) -> None:
+        """Give up claims, and delete what is unfinished."""
+        await asyncio.to_thread(self._files.release_claims, self._ticket)
+        await self._tell()
+        await asyncio.to_thread(self._files.close_staging, self.staging)
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()

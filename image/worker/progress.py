@@ -1,0 +1,54 @@
+"""Progress of the layers of one pull, told often enough to watch and seldom enough to cost nothing.
+
+Promise: `Downloading` and `Extracting` are told at most every tenth of a second per layer, and only when bytes have
+moved: the daemon takes silence for a stalled pull. May be called from the pipeline's threads.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from image.worker.messages import PullEvent
+
+_INTERVAL = 0.1
+
+
+class LayerProgress:
+    """The events of one layer."""
+
+    def __init__(self, layer: str, total: int, tell: Callable[[PullEvent], None]) -> None:
+        self._layer = layer
+        self._total = total
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._next = 0.0
+        self._downloaded = False
+
+    def say(self, status: str) -> None:
+        """Tell a step without numbers, from the event loop."""
+        self._tell(PullEvent(status=status, layer=self._layer))
+
+    def downloaded(self, count: int) -> None:
+        """Note how far the download is, from the event loop."""
+        if self._due():
+            self._tell(
+                PullEvent(status="Downloading", layer=self._layer, current=count, total=self._total)
+            )
+
+    def download_complete(self) -> None:
+        """Note that all bytes are here and verified, from the event loop."""
+        self._downloaded = True
+        self.say("Download complete")
+
+    def extracted(self, count: int) -> None:
+        """Note how much of the tar is on its way to the disk, from a thread."""
+        if self._downloaded and self._due():
+            event = PullEvent(status="Extracting", layer=self._layer, current=count)
+            self._loop.call_soon_threadsafe(self._tell, event)
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + _INTERVAL
+        return True
