@@ -172,7 +172,7 @@ class _Run:
                     ipc=options.ipc is not NamespaceMode.NODE,
                     uts=network,  # as in containerd and CRI-O: a pod on the host's network has its name too
                     hostname=self.record.hostname if network else "",
-                    sysctls=pod_sysctls(self.record.config).all,
+                    sysctls=pod_sysctls(self.record.config),
                 )
             )
 
