@@ -17,7 +17,7 @@ from e2e.cgroup_setup import cgroups_for
 from e2e.cri_client import answers
 from e2e.daemon import Lading, lading_command
 from e2e.images.catalogue import BUSYBOX
-from e2e.leftovers import sweep, take_snapshot, wait_clean
+from e2e.leftovers import remove_pod_cgroups, sweep, take_snapshot, wait_clean
 from e2e.node import Node
 from e2e.reference_containerd import Containerd
 from e2e.session import Session, private_session
@@ -105,9 +105,10 @@ def left_clean(node: Node) -> Iterator[Node]:
         node.daemon.start()
         pytest.fail(f"the daemon did not answer after the test; its log says:\n{log}")
     node.client.remove_everything()
+    remove_pod_cgroups(node.session.workspace)
     left = wait_clean(before, *places, node.client.seen_ids)
     if left:
         # The next test must not suffer: a fresh daemon on swept ground.
         node.daemon.stop()
-        sweep(*places, node.client.seen_ids)
+        sweep(*places, node.client.seen_ids, spare=before)
         pytest.fail("left behind:\n" + "\n".join(left))

@@ -82,6 +82,11 @@ def pod_cgroup(shape: PodShape) -> str:
     return f"{shape.cgroup_parent}/pod-{shape.name}"
 
 
+def pod_hostname(shape: PodShape) -> str:
+    """Return the host name; a pod on the host's network has the host's, so none is sent."""
+    return "" if shape.network_mode == api_pb2.NODE else shape.hostname or shape.name
+
+
 def pod_config(shape: PodShape) -> api_pb2.PodSandboxConfig:
     """Return the config of a pod sandbox."""
     sandbox_security = api_pb2.LinuxSandboxSecurityContext(
@@ -92,7 +97,7 @@ def pod_config(shape: PodShape) -> api_pb2.PodSandboxConfig:
         metadata=api_pb2.PodSandboxMetadata(
             name=shape.name, uid=shape.uid, namespace=NAMESPACE, attempt=shape.attempt
         ),
-        hostname=shape.hostname or shape.name,
+        hostname=pod_hostname(shape),
         log_directory=f"{shape.log_root}/{NAMESPACE}_{shape.name}_{shape.uid}",
         dns_config=api_pb2.DNSConfig(
             servers=["10.96.0.10"],

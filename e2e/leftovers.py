@@ -21,6 +21,7 @@ from e2e.cni import PodNetwork, rules_of
 from e2e.private_namespaces import in_private_namespaces
 from e2e.workspace import Workspace
 
+POD_CGROUP = "pod-"
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 OBJECT_ID = re.compile(r"[0-9a-f]{64}")
 INTERFACE = re.compile(r"^\d+: ([^:@]+)", re.MULTILINE)
@@ -104,12 +105,25 @@ def own_interfaces(network: PodNetwork) -> Iterator[str]:
 
 
 def own_cgroups(marks: list[str]) -> Iterator[str]:
-    """Yield cgroups of every hierarchy whose path carries a mark, without the run's parent itself."""
+    """Yield cgroups of every hierarchy whose path carries a mark.
+
+    The run's parent and the pods' own cgroups below it are not told: on a node they are the kubelet's,
+    here they are removed by `remove_pod_cgroups`.
+    """
     for folder, children, _ in os.walk(CGROUP_ROOT):
         for child in children:
             path = f"{folder}/{child}"
-            if any(mark in path for mark in marks) and child != marks[0]:
+            if child == marks[0] or (folder.endswith(marks[0]) and child.startswith(POD_CGROUP)):
+                continue
+            if any(mark in path for mark in marks):
                 yield path
+
+
+def remove_pod_cgroups(workspace: Workspace) -> None:
+    """Remove the pods' own cgroups, as the kubelet does after a pod."""
+    for path in CGROUP_ROOT.glob(f"*/{workspace.name}/{POD_CGROUP}*"):
+        with suppress(OSError):
+            path.rmdir()
 
 
 def object_files(workspace: Workspace) -> Iterator[str]:
@@ -141,18 +155,30 @@ def wait_clean(
         time.sleep(0.1)
 
 
-def sweep(workspace: Workspace, network: PodNetwork, ids: Iterable[str] = ()) -> None:
-    """End and remove everything of the run, for the case that a daemon did not."""
+def sweep(
+    workspace: Workspace,
+    network: PodNetwork,
+    ids: Iterable[str] = (),
+    spare: Snapshot | None = None,
+) -> None:
+    """End and remove everything of the run that is not in the snapshot to spare."""
     marks = [workspace.name, *ids]
+    spared_processes = spare.processes if spare else frozenset()
+    spared_mounts = spare.mounts if spare else frozenset()
     for _ in range(3):
-        for pid, _text in own_processes(marks):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for pid, text in own_processes(marks):
+            if text not in spared_processes:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
-    for place in sorted(own_mounts(marks), reverse=True):
+    for place in sorted(set(own_mounts(marks)) - spared_mounts, reverse=True):
         subprocess.run(["umount", "-l", place], capture_output=True, check=False)
-    own = [str(path) for path in CGROUP_ROOT.glob(f"*/{workspace.name}")]
-    for path in sorted([*own_cgroups(marks), *own], key=len, reverse=True):
+    for path in sorted(own_cgroups(marks), key=len, reverse=True):
         with suppress(OSError):
-            os.rmdir(path)
+            Path(path).rmdir()
+    remove_pod_cgroups(workspace)
+    if spare is None:
+        for parent in CGROUP_ROOT.glob(f"*/{workspace.name}"):
+            with suppress(OSError):
+                parent.rmdir()
     network.clean()

@@ -114,8 +114,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Send the table's answer for the last part of the path."""
-        answer = self.server.answers.get(self.path.rstrip("/").rsplit("/", 1)[-1])
-        if self.path.rstrip("/") == "/v2":
+        path = self.path.split("?", 1)[0].rstrip("/")
+        answer = self.server.answers.get(path.rsplit("/", 1)[-1])
+        if path == "/v2":
             answer = Answer(body=b"{}")
         if answer is None:
             answer = Answer(body=b'{"errors":[{"code":"NOT_FOUND"}]}', status=404)

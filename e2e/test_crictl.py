@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from e2e.images.catalogue import BUSYBOX, NGINX
 from e2e.node import Node
+from e2e.registry import free_port
 from e2e.tool_paths import CRI_TOOLS, built_tool
 
 
@@ -39,7 +43,7 @@ class Crictl:
 
     def json(self, *words: str) -> dict[str, object]:
         """Return the JSON output of one command."""
-        value = json.loads(self.run(*words, "-o", "json"))
+        value = json.loads(self.run(words[0], "-o", "json", *words[1:]))
         assert isinstance(value, dict)
         return value
 
@@ -103,7 +107,7 @@ def test_pod_and_container_life(crictl: Crictl, node: Node) -> None:
     container_id = crictl.container(node, pod, ["sh", "-c", "echo hello tool; sleep 1000"])
     assert pod[0][:13] in crictl.run("pods")
     assert container_id[:13] in crictl.run("ps")
-    assert crictl.run("exec", "-s", container_id, "echo", "sync") == "sync\n"
+    assert crictl.run("exec", "-s", container_id, "echo", "sync").strip() == "sync"
     assert container_id in crictl.run("inspect", container_id)
     assert pod[0] in crictl.run("inspectp", pod[0])
     wait_output(lambda: crictl.run("logs", container_id), "hello tool")
@@ -117,13 +121,24 @@ def test_pod_and_container_life(crictl: Crictl, node: Node) -> None:
     assert pod[0][:13] not in crictl.run("pods")
 
 
-def wait_output(produce: object, text: str) -> None:
+@contextmanager
+def running(command: list[str], log: Path) -> Iterator[None]:
+    """Run a command in the background while the block runs."""
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def wait_output(produce: Callable[[], str], text: str) -> None:
     """Poll a command until its output has a text."""
-    assert callable(produce)
     deadline = time.monotonic() + 10
     output = ""
     while time.monotonic() < deadline:
-        output = str(produce())
+        output = produce()
         if text in output:
             return
         time.sleep(0.05)
@@ -172,41 +187,27 @@ def test_port_forward_reaches_a_server_in_the_pod(crictl: Crictl, node: Node) ->
     pod = crictl.pod(node)
     script = "mkdir -p /www; echo forwarded > /www/index.html; httpd -f -p 8080 -h /www"
     crictl.container(node, pod, ["sh", "-c", script])
-    forward = subprocess.Popen(
-        [*crictl.start, "port-forward", pod[0], "0:8080"], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert forward.stdout is not None
-        line = forward.stdout.readline()
-        port = line.split("127.0.0.1:")[1].split()[0]
-        command = ["busybox", "wget", "-q", "-O", "-", f"http://127.0.0.1:{port}/"]
-
-        def fetch() -> str:
-            return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
-        wait_output(fetch, "forwarded")
-    finally:
-        forward.terminate()
-        forward.wait(10)
+    port = free_port()
+    fetch = ["busybox", "wget", "-q", "-O", "-", f"http://127.0.0.1:{port}/"]
+    with running([*crictl.start, "port-forward", pod[0], f"{port}:8080"], crictl.folder / "out"):
+        wait_output(
+            lambda: subprocess.run(fetch, capture_output=True, text=True, check=False).stdout,
+            "forwarded",
+        )
 
 
 def test_events_tell_of_a_pod(crictl: Crictl, node: Node) -> None:
     log = crictl.folder / "events.log"
-    with log.open("w") as output:
-        watcher = subprocess.Popen([*crictl.start, "events"], stdout=output, stderr=output)
-        try:
-            time.sleep(0.5)
-            pod = crictl.pod(node)
-            wait_output(log.read_text, pod[0])
-        finally:
-            watcher.terminate()
-            watcher.wait(10)
+    with running([*crictl.start, "events"], log):
+        time.sleep(0.5)
+        pod = crictl.pod(node)
+        wait_output(log.read_text, pod[0])
 
 
 def test_prefixes_of_ids_are_enough(crictl: Crictl, node: Node) -> None:
     pod = crictl.pod(node)
     container_id = crictl.container(node, pod, ["sleep", "1000"])
-    assert crictl.run("exec", "-s", container_id[:12], "echo", "short") == "short\n"
+    assert crictl.run("exec", "-s", container_id[:12], "echo", "short").strip() == "short"
     crictl.run("rmp", "-f", pod[0][:12])
 
 

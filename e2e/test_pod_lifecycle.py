@@ -182,7 +182,7 @@ def test_containers_share_network_and_may_be_restarted(each_node: Node) -> None:
 
 
 def test_host_network_pod_has_no_address_of_its_own(node: Node) -> None:
-    pod = node.run(replace(node.shape(), network_mode=api_pb2.NODE, hostname=""))
+    pod = node.run(replace(node.shape(), network_mode=api_pb2.NODE))
     assert node.client.pod_status(pod.id).network.ip == ""
     container_id = pod.started()
     assert node.session.network.bridge in output(node, container_id, "ip link")
