@@ -27,6 +27,8 @@ DRAIN_SECONDS = 0.5
 """How long a pipe may stay open after its program ended (a background child holds it)."""
 TERM_GRACE_SECONDS = 1.0
 """Between SIGTERM and SIGKILL at a deadline: runc and CNI plugins undo half-made things on SIGTERM."""
+_UMASK = 0o022
+"""The daemon's own is 077 (security rule H2), but runc gives what it inherits to each exec: files there must be usual."""
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MINIMAL_ENVIRONMENT: Mapping[str, str] = {"PATH": SEARCH_PATH, "LC_ALL": "C", "TZ": "UTC"}
 
@@ -204,6 +206,7 @@ class ProgramRunner:
                 cwd=cwd,
                 pass_fds=pass_fds,
                 start_new_session=True,
+                umask=_UMASK,
             )
 
         mark = self._reaper.mark()

@@ -43,13 +43,25 @@ def resolve_source(path: str, create: bool) -> ResolvedSource:
                 remedy="create it, or use hostPath type DirectoryOrCreate",
                 reason="HostPathMissing",
             ) from error
-        # realpath first: makedirs would answer "exists" for a link that leads to nothing.
-        os.makedirs(os.path.realpath(path), mode=0o755, exist_ok=True)
+        # realpath first: mkdir would answer "exists" for a link that leads to nothing.
+        _make_directories(os.path.realpath(path))
         found = os.stat(path)
         created = True
     return ResolvedSource(
         path=os.path.realpath(path), is_directory=stat.S_ISDIR(found.st_mode), created=created
     )
+
+
+def _make_directories(path: str) -> None:
+    """Make a directory and the missing ones above it, all 0755 whatever the daemon's umask."""
+    if os.path.isdir(path):
+        return
+    _make_directories(os.path.dirname(path))
+    try:
+        os.mkdir(path, 0o755)
+    except FileExistsError:
+        return
+    os.chmod(path, 0o755)  # noqa: S103 what both reference runtimes make
 
 
 class ForeignPaths:

@@ -47,9 +47,12 @@ def mount_overlay(wanted: OverlayMount) -> None:
             f"has {len(wanted.lower)} layers; an overlay takes 1 to {LAYERS_LIMIT}",
             reason="BadLayerCount",
         )
+    fresh = not wanted.upper.exists()
     for directory in (wanted.target, wanted.upper, wanted.work):
-        # 0755 for upper: it becomes the mode of the container's `/`.
-        os.makedirs(directory, mode=0o755 if directory == wanted.upper else 0o700, exist_ok=True)
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+    if fresh:
+        # It becomes the mode of the container's `/`, whatever the daemon's umask.
+        os.chmod(wanted.upper, 0o755)  # noqa: S103 as every image expects of /
     _guard_special_directories(wanted)
     options = _option_text(wanted, [os.fsencode(path) for path in wanted.lower])
     if len(options) <= _OPTIONS_LIMIT:
