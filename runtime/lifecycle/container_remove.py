@@ -12,7 +12,8 @@ from runtime.lifecycle.node import Node
 from runtime.lifecycle.object_names import container_name
 from runtime.lifecycle.operations import Operation, Ticket
 from runtime.records.container import ContainerRecord
-from runtime.store.changes import drop_container
+from runtime.store.changes import drop_container, drop_intent
+from runtime.store.journal import IntentKind
 
 
 async def remove_container(node: Node, id: str) -> None:
@@ -49,6 +50,8 @@ async def _remove(node: Node, record: ContainerRecord, operation: Operation) -> 
         async with operation.stage("take apart", 4 * node.settings.undo_step_seconds):
             await dismantle_container(node, current)
         async with operation.stage("forget", node.settings.journal_seconds):
-            await node.db.commit(drop_container(current.id))
+            await node.db.commit(
+                drop_container(current.id), drop_intent(IntentKind.START, current.id)
+            )
         node.hide_container(current)
     node.tell(EventKind.DELETED, current.id, node.sandboxes.get(current.sandbox_id))

@@ -28,6 +28,8 @@ def retold(
     """
     first, *others = leaves(error)
     known = first if isinstance(first, PodRuntimeError) else _unexpected(first, subject)
+    if known is first and known.subject == subject and not others and not clean_up:
+        return known  # told already
     details = (
         *known.details,
         *(f"also {_text(other)}" for other in others),
