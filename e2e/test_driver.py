@@ -51,14 +51,16 @@ class RealScene:
         self.settings = settings
         self._numbers = itertools.count(1)
 
-    def request(self, *args: str, cwd: str = "/") -> CreateRequest:
+    def request(self, *args: str, cwd: str = "/", terminal: bool = False) -> CreateRequest:
         id = f"{next(self._numbers):02x}{secrets.token_hex(31)}"
         bundle = self.place / id
         make_root(bundle / "rootfs")
         words = args or ("/bin/sh", "-c", f"trap 'exit 0' TERM; {WAIT_FOR_FILE}")
-        spec = small_spec(words, cwd, f"{self.cgroup}/{id}")
+        spec = small_spec(words, cwd, f"{self.cgroup}/{id}", terminal)
         log = str(bundle / "log")
-        return CreateRequest(id=id, name="real", bundle=bundle, spec=spec, log_path=log)
+        return CreateRequest(
+            id=id, name="real", bundle=bundle, spec=spec, log_path=log, terminal=terminal
+        )
 
     async def exit(self, id: str, code: int) -> None:
         part = self.place / id / "rootfs" / "exit-code.part"
@@ -73,16 +75,16 @@ def make_root(root: Path) -> None:
     for name in ("proc", "dev", "tmp"):
         (root / name).mkdir()
     shutil.copy(system_tool("busybox"), programs / "busybox")
-    for name in ("sh", "sleep", "cat", "echo", "ls", "id", "head", "true", "dd"):
+    for name in ("sh", "sleep", "cat", "echo", "ls", "id", "head", "true", "dd", "stty", "tty"):
         (programs / name).symlink_to("busybox")
 
 
-def small_spec(words: tuple[str, ...], cwd: str, cgroup: str) -> dict[str, object]:
+def small_spec(words: tuple[str, ...], cwd: str, cgroup: str, terminal: bool) -> dict[str, object]:
     """Return the least that both runtimes take."""
     return {
         "ociVersion": "1.0.2",
         "process": {
-            "terminal": False,
+            "terminal": terminal,
             "user": {"uid": 0, "gid": 0},
             "args": list(words),
             "env": ["PATH=/bin"],
@@ -94,6 +96,12 @@ def small_spec(words: tuple[str, ...], cwd: str, cgroup: str) -> dict[str, objec
         "mounts": [
             {"destination": "/proc", "type": "proc", "source": "proc"},
             {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid"]},
+            {
+                "destination": "/dev/pts",
+                "type": "devpts",
+                "source": "devpts",
+                "options": ["newinstance", "ptmxmode=0666", "mode=0620"],
+            },
         ],
         "linux": {
             "cgroupsPath": cgroup,
@@ -103,14 +111,14 @@ def small_spec(words: tuple[str, ...], cwd: str, cgroup: str) -> dict[str, objec
     }
 
 
-@pytest.fixture()
+@pytest.fixture
 def place() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="lading-driver-", dir="/dev/shm"))
     yield path
     shutil.rmtree(path)
 
 
-@pytest.fixture()
+@pytest.fixture
 async def scene(request: pytest.FixtureRequest, place: Path) -> AsyncIterator[RealScene]:
     program = str(request.param)
     cgroup = f"/ladingdriver{place.name[-8:]}"
@@ -251,7 +259,7 @@ async def test_timed_out_exec_leaves_no_process(scene: RealScene) -> None:
         with pytest.raises(DeadlineExceeded):
             await handle.exec(command(*words, timeout_seconds=0.1))
     async with asyncio.timeout(LIMIT):
-        while {pid for pid in await handle.processes()} - set(before):
+        while set(await handle.processes()) - set(before):
             await asyncio.sleep(0.01)  # the shell's children are reaped by the container's init
     await remove(handle)
 

@@ -13,6 +13,7 @@ Promises that hold for each driver:
 An operation that a driver cannot do raises Unimplemented and changes nothing.
 """
 
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,54 @@ class ExecResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ExecStreamRequest:
+    """A further process in a running container whose streams the caller holds."""
+
+    command: tuple[str, ...]
+    terminal: bool = False
+    stdin: bool = False
+    """Without it the process reads /dev/null; a terminal always has input."""
+    width: int = 0
+    height: int = 0
+    """First size of the terminal; 0 leaves it to the runtime."""
+
+
+class ExecSession(Protocol):
+    """A running process with its streams, as non-blocking descriptors that the session owns."""
+
+    @property
+    def pid(self) -> int:
+        """Its number on the host."""
+
+    @property
+    def stdin(self) -> int | None:
+        """Write here what the process reads; None without input, and after close_stdin. The terminal's master."""
+
+    @property
+    def stdout(self) -> int:
+        """Read here what it writes; with a terminal its master, where a read fails with EIO at the end."""
+
+    @property
+    def stderr(self) -> int | None:
+        """Read here; None with a terminal."""
+
+    async def wait(self) -> int:
+        """Return the exit code once the process has ended; may be called again."""
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the terminal's size; nothing without a terminal."""
+
+    def close_stdin(self) -> None:
+        """Give the process end of input; nothing with a terminal."""
+
+    def kill(self) -> None:
+        """SIGKILL the process with its children."""
+
+    def close(self) -> None:
+        """Close the descriptors, leaving the process alone; idempotent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SystemSummary:
     """One container that the driver's runtime knows, for recovery."""
 
@@ -134,6 +183,29 @@ class ContainerHandle(Protocol):
             DeadlineExceeded: the time limit passed; the process group was killed and reaped.
             FailedPrecondition: the container is not running.
             InvalidArgument: the command cannot be run (no such program).
+        """
+
+    async def exec_stream(self, request: ExecStreamRequest) -> ExecSession:
+        """Start a command and hand out its streams. Losing the session leaves the process alone.
+
+        Raises:
+            DeadlineExceeded, FailedPrecondition, InvalidArgument: as exec, for the start alone.
+        """
+
+    async def attach(self) -> socket.socket:
+        """Connect to the container's own streams: a packet socket whose packets formats.monitor_messages describes.
+
+        Output is not replayed. Who attaches must always read: a monitor waits for its slowest client.
+
+        Raises:
+            FailedPrecondition: the container or its monitor is gone.
+        """
+
+    async def resize_terminal(self, width: int, height: int) -> None:
+        """Set the size of the container's own terminal.
+
+        Raises:
+            FailedPrecondition: the container or its monitor is gone.
         """
 
     async def wait(self) -> ExitStatus:

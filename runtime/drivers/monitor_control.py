@@ -9,13 +9,14 @@ import asyncio
 import errno
 import fcntl
 import os
+import socket
 import stat
 import struct
 import termios
 from collections.abc import Callable
 from pathlib import Path
 
-from runtime.drivers.monitor import CONTROL_FIFO
+from runtime.drivers.monitor import ATTACH_SOCKET, CONTROL_FIFO
 from runtime.errors import DeadlineExceeded, FailedPrecondition, Internal, PodRuntimeError
 from runtime.formats.monitor_messages import REOPEN_LOG, resize_line
 
@@ -62,6 +63,25 @@ class MonitorControl:
         async with self._lock:
             await self._send(resize_line(width, height), f"resize terminal of {self._id}")
 
+    def attach(self) -> socket.socket:
+        """Connect to the monitor's attach socket.
+
+        Raises:
+            FailedPrecondition: the monitor is gone.
+        """
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+        connection.setblocking(False)
+        # A bundle's path is longer than the 107 characters of sockaddr_un: go through its descriptor, as conmon does.
+        bundle = os.open(self._fifo.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            connection.connect(f"/proc/self/fd/{bundle}/{ATTACH_SOCKET}")
+        except OSError as error:
+            connection.close()
+            raise _no_monitor(f"attach to {self._id}", error) from error
+        finally:
+            os.close(bundle)
+        return connection
+
     def _open_files(self) -> set[tuple[int, int]]:
         found: set[tuple[int, int]] = set()
         try:
@@ -94,7 +114,7 @@ class MonitorControl:
             async with asyncio.timeout(
                 _TAKEN_SECONDS
             ):  # the monitor itself never says that it is done
-                while not reached():
+                while not reached():  # noqa: ASYNC110 - no event tells when a fifo was read
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError as error:
             raise DeadlineExceeded(
@@ -128,7 +148,7 @@ def _file_at(path: Path, subject: str) -> tuple[int, int] | None:
 
 
 def _no_monitor(subject: str, error: OSError) -> PodRuntimeError:
-    if error.errno in (errno.ENXIO, errno.ENOENT, errno.EPIPE):
+    if error.errno in (errno.ENXIO, errno.ENOENT, errno.EPIPE, errno.ECONNREFUSED):
         return FailedPrecondition(
             subject, "the container's monitor is gone", reason="MonitorLost", program="conmon"
         )

@@ -40,6 +40,7 @@ class OciCommand:
         self._programs = programs
         self._settings = settings
         self.name = Path(settings.program).name
+        self._found = ""
 
     def program(self, subject: str) -> str:
         """Return the runtime's absolute path.
@@ -47,7 +48,9 @@ class OciCommand:
         Raises:
             Unavailable: it is not installed.
         """
-        return find_program(self._settings.program, subject)
+        if not self._found:
+            self._found = find_program(self._settings.program, subject)
+        return self._found
 
     def global_arguments(self) -> tuple[str, ...]:
         """Return the arguments that stand before each verb, the log's place excepted."""

@@ -7,17 +7,26 @@ operations may run at once, except start and delete, which exclude each other. C
 import asyncio
 import json
 import signal
+import socket
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.drivers.container_exit import ExitSources, wait_for_exit
 from runtime.drivers.container_files import ContainerNotes, remove_files
-from runtime.drivers.driver import ContainerIdentity, ExecRequest, ExecResult, ExitStatus
+from runtime.drivers.driver import (
+    ContainerIdentity,
+    ExecRequest,
+    ExecResult,
+    ExecStreamRequest,
+    ExitStatus,
+)
 from runtime.drivers.driver_settings import DriverServices, OciRuntimeSettings
-from runtime.drivers.exec_process import ExecRunner
+from runtime.drivers.exec_launch import ExecLauncher
+from runtime.drivers.exec_stream import ExecStream, open_stream
+from runtime.drivers.exec_sync import run_to_end
 from runtime.drivers.failure_causes import not_running
 from runtime.drivers.monitor_control import MonitorControl
 from runtime.drivers.oci_command import OciCommand
@@ -49,6 +58,7 @@ class OciContainerParts:
     monitor: ProcessWatch | None
     notes: ContainerNotes
     since: float
+    """Reaper mark from before the container existed."""
 
 
 class OciContainer:
@@ -67,8 +77,9 @@ class OciContainer:
         self._command = command
         self._closed = False
         self._deleted = False
+        self._made_here = False
         self._changing = asyncio.Lock()
-        self._execs = ExecRunner(parts.id, parts.bundle, services, command)
+        self._execs = ExecLauncher(parts.id, parts.bundle, services, command)
         self._control = MonitorControl(parts.id, parts.bundle, parts.identity.monitor_pid)
         self._ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
         self._watcher = services.supervisor.spawn(self._watch(), name=f"watch {parts.id[:12]}")
@@ -82,6 +93,10 @@ class OciContainer:
     def identity(self) -> ContainerIdentity:
         """Its processes."""
         return self._parts.identity
+
+    def mark_made_here(self) -> None:
+        """Note that this process created the container, so that it is `created` until `start` is called."""
+        self._made_here = True
 
     async def _watch(self) -> None:
         parts = self._parts
@@ -137,6 +152,7 @@ class OciContainer:
             self._changing,
             self._services.start_limit,
         ):
+            self._made_here = False  # from here on only the runtime knows whether it was started
             await self._command.call(
                 "start",
                 self.id,
@@ -148,14 +164,31 @@ class OciContainer:
         """Run a command; see ContainerHandle."""
         self._check_alive("exec in")
         async with logged_operation("exec in", self.id, self._settings.slow_call_seconds):
-            try:
-                return await self._execs.run(request)
-            except DeadlineExceeded:
-                raise
-            except PodRuntimeError as error:
-                if "is not running" in str(error) or "stopped container" in str(error):
-                    raise not_running(f"exec in container {self.id}") from error
-                raise
+            with self._exec_errors():
+                return await run_to_end(self._execs, request)
+
+    async def exec_stream(self, request: ExecStreamRequest) -> ExecStream:
+        """Start a command with streams; see ContainerHandle."""
+        self._check_alive("exec in")
+        async with logged_operation("exec in", self.id, self._settings.slow_call_seconds):
+            with self._exec_errors():
+                temporary = self._settings.temporary_directory
+                return await open_stream(self._execs, request, temporary)
+
+    @contextmanager
+    def _exec_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except PodRuntimeError as error:
+            # crun: "the container `ID` is not running"; runc: "cannot exec in a stopped container".
+            if "is not running" in str(error) or "stopped container" in str(error):
+                raise not_running(f"exec in container {self.id}") from error
+            raise
+
+    async def attach(self) -> socket.socket:
+        """Connect to its streams; see ContainerHandle."""
+        self._check_alive("attach to")
+        return self._control.attach()
 
     async def wait(self) -> ExitStatus:
         """Wait for the end, without limit; see ContainerHandle."""
@@ -266,11 +299,7 @@ class OciContainer:
             await self._control.reopen_log(Path(self._parts.notes.log_path))
 
     async def resize_terminal(self, width: int, height: int) -> None:
-        """Set the size of the container's terminal.
-
-        Raises:
-            FailedPrecondition: the container or its monitor is gone.
-        """
+        """Set its terminal's size; see ContainerHandle."""
         self._check_alive("resize terminal of")
         await self._control.resize(width, height)
 
@@ -304,6 +333,8 @@ class OciContainer:
     async def _status(self) -> str:
         if self._parts.init is None or self._parts.init.has_ended():
             return "stopped"
+        if self._made_here:
+            return "created"
         states = await self._command.states(subject=f"delete container {self.id}")
         return next((state.status for state in states if state.id == self.id), "stopped")
 

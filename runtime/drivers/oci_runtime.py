@@ -105,7 +105,9 @@ class OciRuntimeDriver:
             monitor_pid=monitor.pid,
             monitor_start_time=monitor.start_time,
         )
-        return self._make(request.id, request.bundle, identity, (init, monitor), notes, since)
+        made = self._make(request.id, request.bundle, identity, (init, monitor), notes, since)
+        made.mark_made_here()
+        return made
 
     def _make(
         self,

@@ -30,6 +30,6 @@ class FakeScene:
 
 
 class TestFakeDriver(DriverContract):
-    @pytest.fixture()
+    @pytest.fixture
     def scene(self, tmp_path: Path) -> FakeScene:
         return FakeScene(tmp_path)

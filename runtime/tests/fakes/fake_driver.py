@@ -7,8 +7,9 @@
 import asyncio
 import itertools
 import signal
+import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runtime.drivers.driver import (
@@ -17,6 +18,8 @@ from runtime.drivers.driver import (
     DriverFeatures,
     ExecRequest,
     ExecResult,
+    ExecSession,
+    ExecStreamRequest,
     ExitStatus,
     SystemSummary,
 )
@@ -30,70 +33,11 @@ from runtime.errors import (
     Unimplemented,
 )
 from runtime.records.resources import LinuxResources
+from runtime.tests.fakes.fake_container import FakeContainer, RunsOn
 
 FEATURES = DriverFeatures(
     version="fake 1", recursive_read_only_mounts=True, user_namespaces=True, mount_options=True
 )
-
-
-def echo(request: ExecRequest) -> ExecResult:
-    """Answer as a shell would, for the few commands that the contract suite uses."""
-    words = request.command
-    if words[0] == "sleep":
-        raise _RunsOn
-    if words[0] == "/no/such/program":
-        raise FileNotFoundError(words[0])
-    if words[:2] == ("sh", "-c") and words[2].startswith("exit "):
-        return ExecResult(exit_code=int(words[2][5:]), stdout=b"", stderr=b"")
-    text = " ".join(words[1:]).encode() + b"\n"
-    return ExecResult(exit_code=0, stdout=text[: request.output_limit_bytes], stderr=b"")
-
-
-class _RunsOn(Exception):
-    """The command does not end by itself."""
-
-
-class FakeContainer:
-    """One container in memory; implements ContainerHandle (through FakeHandle) and the test's side of it."""
-
-    def __init__(self, request: CreateRequest, pid: int) -> None:
-        self.request = request
-        self.identity = ContainerIdentity(
-            pid=pid, pid_start_time=pid, monitor_pid=pid + 1, monitor_start_time=pid
-        )
-        self.status = "created"
-        self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
-        self.signals: list[int] = []
-        """Every signal it was sent."""
-        self.ignored_signals: set[int] = set()
-        """Signals that do not end it (SIGKILL always does)."""
-        self.updates: list[LinuxResources] = []
-        self.log_reopened = 0
-        self.deleted = False
-        self.exec_answer: Callable[[ExecRequest], ExecResult] = echo
-
-    def exit(self, code: int = 0, *, oom: bool = False, monitor_lost: bool = False) -> None:
-        """End it."""
-        if self.ended.done():
-            return
-        self.status = "stopped"
-        self.ended.set_result(
-            ExitStatus(
-                exit_code=code,
-                finished_at_ns=time.time_ns(),
-                oom_killed=oom,
-                monitor_lost=monitor_lost,
-            )
-        )
-
-    def deliver(self, number: int) -> bool:
-        """Take a signal; False when it has ended."""
-        if self.ended.done():
-            return False
-        self.signals.append(number)
-        if number == signal.SIGKILL or number not in self.ignored_signals:
-            self.exit(128 + number)
-        return True
 
 
 class FakeHandle:
@@ -147,7 +91,7 @@ class FakeHandle:
             return container.exec_answer(request)
         except FileNotFoundError as error:
             raise self._driver.missing_program(self.id, request) from error
-        except _RunsOn:
+        except RunsOn:
             return await self._run_on(container, request)
 
     async def _run_on(self, container: FakeContainer, request: ExecRequest) -> ExecResult:
@@ -159,6 +103,24 @@ class FakeHandle:
                 f"exec in {self.id}", "the time limit passed", reason="ExecTimeout"
             ) from error
         return ExecResult(exit_code=137, stdout=b"", stderr=b"")
+
+    async def exec_stream(self, request: ExecStreamRequest) -> ExecSession:
+        """Start a session that the test ends."""
+        container = await self._begin("exec_stream")
+        self._require("exec_stream", "running")
+        return container.open_session(request)
+
+    async def attach(self) -> socket.socket:
+        """Connect to what the test sends."""
+        container = await self._begin("attach")
+        self._require("attach", "created", "running", "paused")
+        return container.attach()
+
+    async def resize_terminal(self, width: int, height: int) -> None:
+        """Note the size."""
+        container = await self._begin("resize_terminal")
+        self._require("resize_terminal", "created", "running", "paused")
+        container.sizes.append((width, height))
 
     async def wait(self) -> ExitStatus:
         """Wait for the end."""
