@@ -1,0 +1,124 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from image.errors import ImageError, InvalidArgument
+from image.protocol.hosts_file import (
+    DEFAULT_TLS,
+    HostEntry,
+    HostRules,
+    TlsRules,
+    parse_hosts_file,
+)
+
+PATH = "/etc/lading/certs.d/a.test/hosts.toml"
+FULL = """
+server = "https://a.test"
+ca = "own.pem"
+[header]
+x-root = "1"
+
+[host."https://m1.test:5000/prefix/"]
+  capabilities = ["pull", "resolve"]
+  ca = ["a.pem", "/abs/b.pem"]
+  client = [["c.pem", "c.key"], "both.pem"]
+  skip_verify = true
+  override_path = true
+  dial_timeout = "1m1.5s"
+  send_credentials = true
+  token_realms = ["auth.test", "https://auth2.test/"]
+  [host."https://m1.test:5000/prefix/".header]
+    x-one = "v"
+    x-many = ["v1", "v2"]
+
+[host."m2.test"]
+  client = "c.pem"
+"""
+
+
+def parse(text: str) -> HostRules:
+    return parse_hosts_file(text, path=PATH)
+
+
+def test_all_keys_are_read_in_the_order_of_the_file() -> None:
+    rules = parse(FULL)
+    beside = "/etc/lading/certs.d/a.test"
+    assert rules.server == HostEntry(
+        url="https://a.test",
+        tls=TlsRules(ca=(f"{beside}/own.pem",)),
+        headers=(("x-root", "1"),),
+    )
+    first, second = rules.hosts
+    assert first == HostEntry(
+        url="https://m1.test:5000/prefix",
+        capabilities=frozenset({"pull", "resolve"}),
+        tls=TlsRules(
+            ca=(f"{beside}/a.pem", "/abs/b.pem"),
+            client=((f"{beside}/c.pem", f"{beside}/c.key"), (f"{beside}/both.pem", "")),
+            skip_verify=True,
+        ),
+        headers=(("x-one", "v"), ("x-many", "v1"), ("x-many", "v2")),
+        override_path=True,
+        dial_timeout=61.5,
+        send_credentials=True,
+        token_realms=("https://auth.test", "https://auth2.test"),
+    )
+    assert second.url == "https://m2.test"
+    assert second.tls.client == ((f"{beside}/c.pem", ""),)
+    assert "pull" in second.capabilities
+
+
+def test_empty_file_keeps_every_default() -> None:
+    rules = parse("")
+    assert rules == HostRules()
+    assert rules.server.tls == DEFAULT_TLS
+
+
+def test_headers_are_not_shown() -> None:
+    assert "S3CR3T" not in repr(parse('[header]\nauthorization = "S3CR3T"'))
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "words"),
+    [
+        ('server = "x\n', PATH, "is not TOML"),
+        ("\nserver = 5", f"{PATH}", "must be a URL"),
+        ("a = 1\n", f"{PATH}:1", "`a` is not a known key"),
+        ("\n[other]\nx=1", f"{PATH}:2", "`other` is not a known key"),
+        ('[host."https://m"]\n\nskip_verfy = true', f"{PATH}:3", "`skip_verfy` is not a known"),
+        ('skip_verify = true\n[host."https://m"]\nskip_verify = 1', f"{PATH}:3", "true or false"),
+        ('[host."https://m".tls]\nx = 1', f"{PATH}:1", "`tls` is not a known"),
+        ("host = 1", PATH, "must hold tables"),
+        ('[host]\n"https://m" = 1', PATH, "must be a table"),
+        ('[host."ftp://m"]', f"{PATH}:1", "no http or https URL"),
+        ('[host."https://u@m"]', f"{PATH}:1", "no http or https URL"),
+        ('[host."https://m?x=1"]', f"{PATH}:1", "without user, query"),
+        ('capabilities = ["pul"]', f"{PATH}:1", "unknown word 'pul'"),
+        ("capabilities = [1]", f"{PATH}:1", "text or a list of text"),
+        ("ca = 1", f"{PATH}:1", "text or a list of text"),
+        ('ca = "a\\u0000b"', f"{PATH}:1", "text or a list of text"),
+        ('client = [["a","b","c"]]', f"{PATH}:1", "pairs of certificate"),
+        ("client = 5", f"{PATH}:1", "text or a list of text"),
+        ("header = 5", f"{PATH}:1", "table of header lines"),
+        ('[header]\n"a b" = "x"', f"{PATH}:1", "HTTP does not allow"),
+        ('[header]\na = "x\\ny"', f"{PATH}:1", "HTTP does not allow"),
+        ("dial_timeout = 5", f"{PATH}:1", "a duration like"),
+        ('dial_timeout = "5"', f"{PATH}:1", "a duration like"),
+        ('send_credentials = "yes"', f"{PATH}:1", "true or false"),
+        ('"unfind\\u0061ble" = 1', PATH, "not a known key"),
+    ],
+)
+def test_mistakes_are_refused_with_file_and_line(text: str, where: str, words: str) -> None:
+    with pytest.raises(InvalidArgument, match=words) as caught:
+        parse(text)
+    assert caught.value.subject.startswith(where)
+    assert caught.value.reason == "InvalidHostsFile"
+
+
+@settings(max_examples=60)
+@given(st.text(alphabet='[]"=host.\n servrca1', max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        parse(text)
+    except ImageError:
+        return
