@@ -22,6 +22,7 @@ from cri.runtime_service import (
     sandbox_list,
     sandbox_remove,
     sandbox_run,
+    sandbox_stats,
     sandbox_status,
     sandbox_stop,
 )
@@ -52,6 +53,9 @@ def _add_sandboxes(table: MethodTable, parts: RuntimeParts) -> None:
     table.unary("PodSandboxStatus", partial(sandbox_status.pod_sandbox_status, parts))
     table.unary("ListPodSandbox", partial(sandbox_list.list_pod_sandbox, parts))
     table.stream("StreamPodSandboxes", partial(sandbox_list.stream_pod_sandboxes, parts))
+    table.unary("PodSandboxStats", partial(sandbox_stats.stats, parts))
+    table.unary("ListPodSandboxStats", partial(sandbox_stats.list_stats, parts))
+    table.stream("StreamPodSandboxStats", partial(sandbox_stats.stream_stats, parts))
 
 
 def _add_containers(table: MethodTable, parts: RuntimeParts) -> None:

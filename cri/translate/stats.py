@@ -18,8 +18,8 @@ def container_stats(
     """Return the statistics of one container."""
     return api_pb2.ContainerStats(
         attributes=_attributes(record),
-        cpu=_cpu(usage.cpu),
-        memory=_memory(usage.memory),
+        cpu=cpu_usage(usage.cpu),
+        memory=memory_usage(usage.memory),
         swap=None if usage.swap is None else _swap(usage.swap),
         writable_layer=None if layer is None else _layer(layer),
     )
@@ -34,32 +34,34 @@ def _attributes(record: ContainerRecord) -> api_pb2.ContainerAttributes:
     )
 
 
-def _cpu(usage: CpuUsage) -> api_pb2.CpuUsage:
+def cpu_usage(usage: CpuUsage) -> api_pb2.CpuUsage:
+    """Return CPU time; the rate only when two readings gave one."""
     rate = usage.usage_nano_cores
     return api_pb2.CpuUsage(
         timestamp=usage.timestamp_ns,
-        usage_core_nano_seconds=_number(usage.usage_core_ns),
-        usage_nano_cores=None if rate is None else _number(rate),
+        usage_core_nano_seconds=number(usage.usage_core_ns),
+        usage_nano_cores=None if rate is None else number(rate),
     )
 
 
-def _memory(usage: MemoryUsage) -> api_pb2.MemoryUsage:
+def memory_usage(usage: MemoryUsage) -> api_pb2.MemoryUsage:
+    """Return memory."""
     return api_pb2.MemoryUsage(
         timestamp=usage.timestamp_ns,
-        working_set_bytes=_number(usage.working_set_bytes),
-        available_bytes=_number(usage.available_bytes),
-        usage_bytes=_number(usage.usage_bytes),
-        rss_bytes=_number(usage.rss_bytes),
-        page_faults=_number(usage.page_faults),
-        major_page_faults=_number(usage.major_page_faults),
+        working_set_bytes=number(usage.working_set_bytes),
+        available_bytes=number(usage.available_bytes),
+        usage_bytes=number(usage.usage_bytes),
+        rss_bytes=number(usage.rss_bytes),
+        page_faults=number(usage.page_faults),
+        major_page_faults=number(usage.major_page_faults),
     )
 
 
 def _swap(usage: SwapUsage) -> api_pb2.SwapUsage:
     return api_pb2.SwapUsage(
         timestamp=usage.timestamp_ns,
-        swap_available_bytes=_number(usage.available_bytes),
-        swap_usage_bytes=_number(usage.usage_bytes),
+        swap_available_bytes=number(usage.available_bytes),
+        swap_usage_bytes=number(usage.usage_bytes),
     )
 
 
@@ -67,10 +69,11 @@ def _layer(usage: WritableLayerUsage) -> api_pb2.FilesystemUsage:
     return api_pb2.FilesystemUsage(
         timestamp=usage.timestamp_ns,
         fs_id=api_pb2.FilesystemIdentifier(mountpoint=usage.mountpoint),
-        used_bytes=_number(usage.used_bytes),
-        inodes_used=_number(usage.inodes_used),
+        used_bytes=number(usage.used_bytes),
+        inodes_used=number(usage.inodes_used),
     )
 
 
-def _number(value: int) -> api_pb2.UInt64Value:
+def number(value: int) -> api_pb2.UInt64Value:
+    """Return a number that is present also when it is 0."""
     return api_pb2.UInt64Value(value=max(0, value))
