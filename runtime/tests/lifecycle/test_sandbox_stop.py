@@ -86,7 +86,7 @@ async def test_a_create_under_way_is_undone_by_the_stop(rig: Rig) -> None:
 async def test_a_network_that_does_not_let_go_fails_the_stop_and_is_tried_again(rig: Rig) -> None:
     pod = await rig.pod()
     rig.network.fail("detach", Unavailable("cni DEL", "calico does not answer"))
-    with pytest.raises(Unavailable, match="stop default/web.*calico"):
+    with pytest.raises(Unavailable, match=r"stop default/web.*calico"):
         await stop_sandbox(rig.node, pod.id)
     assert rig.node.sandbox(pod.id).state is SandboxState.NOTREADY
     assert rig.network.attached
