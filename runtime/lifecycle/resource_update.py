@@ -56,13 +56,21 @@ async def _update(
         live = node.live.get(container_id)
         if record.state is not ContainerState.EXITED and live is not None and live.handle:
             async with operation.stage("runtime update", node.settings.undo_step_seconds):
-                await live.handle.update(resources)
+                await live.handle.update(_to_apply(node, record.resources, resources))
         # The container may have ended meanwhile: its newest record is the one that changes.
         current = node.container(container_id)
         changed = replace(current, resources=updated_resources(current.resources, resources))
         node.show_container(changed)
         async with operation.stage("publish", node.settings.journal_seconds):
             await node.db.commit(put_container(changed))
+
+
+def _to_apply(node: Node, current: LinuxResources, change: LinuxResources) -> LinuxResources:
+    """Memory plus swap follows the memory limit, or the kernel refuses a limit above it."""
+    if not change.memory_limit_bytes or not node.host_facts.swap_accounting:
+        return change
+    swap = updated_resources(current, change).memory_swap_limit_bytes
+    return replace(change, memory_swap_limit_bytes=swap)
 
 
 def _check(resources: LinuxResources, subject: str) -> None:
