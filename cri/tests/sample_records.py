@@ -74,7 +74,7 @@ def image_record(**changes: object) -> ImageRecord:
         repo_tags=(TAG,),
         repo_digests=(DIGEST_REFERENCE,),
         size_bytes=4096,
-        config=ImageConfig(architecture="amd64", os="linux", user="1000:users", cmd=("/bin/app",)),
+        config=ImageConfig(architecture="amd64", os="linux", user="1000", cmd=("/bin/app",)),
         layers=(
             LayerRecord(digest="sha256:e", diff_id="sha256:f", chain_id="sha256:g", size_bytes=10),
         ),

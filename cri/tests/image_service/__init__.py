@@ -1,0 +1,1 @@
+"""Tests of the ImageService over a real gRPC server, on a store of fakes."""

@@ -1,0 +1,1 @@
+"""Tests of the RuntimeService over a real gRPC server, on a node of fakes."""
