@@ -1,3 +1,5 @@
+"""Descriptors are type-checked and bounded."""
+
 import pytest
 
 from image.errors import FailedPrecondition

@@ -1,3 +1,5 @@
+"""Digests are accepted in one exact form."""
+
 import hashlib
 
 import pytest

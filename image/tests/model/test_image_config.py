@@ -1,3 +1,5 @@
+"""Image configs are read strictly."""
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+"""Hostile JSON is refused before it costs anything."""
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+"""A manifest has one reading, or none."""
+
 import json
 
 import pytest

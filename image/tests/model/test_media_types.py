@@ -1,3 +1,5 @@
+"""Media types are told apart by tables."""
+
 import pytest
 
 from image.model.media_types import (

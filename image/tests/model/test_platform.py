@@ -1,3 +1,5 @@
+"""Platforms are spelled one way, and the best entry of an index comes first."""
+
 import pytest
 
 from image.errors import InvalidArgument, NotFound

@@ -1,3 +1,5 @@
+"""Records show no secret."""
+
 from image.model.records import RegistryAuth
 
 

@@ -1,3 +1,5 @@
+"""References are normalised as Docker does, and anything else is refused."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

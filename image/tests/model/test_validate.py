@@ -1,3 +1,5 @@
+"""Documents that do not fit each other are refused."""
+
 import pytest
 
 from image.errors import FailedPrecondition

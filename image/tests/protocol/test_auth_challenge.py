@@ -1,3 +1,5 @@
+"""Challenges are read by the grammar of RFC 9110."""
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Answers to range requests are told apart."""
+
 import pytest
 
 from image.protocol.content_range import (

@@ -1,3 +1,5 @@
+"""Answers have one meaning and become one error."""
+
 import pytest
 
 from image.errors import (

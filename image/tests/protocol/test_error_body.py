@@ -1,3 +1,5 @@
+"""Error bodies become one safe line."""
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+"""Foreign layers come from public https URLs alone."""
+
 from image.protocol.foreign_urls import foreign_endpoints
 
 

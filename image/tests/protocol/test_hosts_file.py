@@ -1,3 +1,5 @@
+"""hosts.toml is read as containerd does, and mistakes are told by line."""
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Paging stays on its server."""
+
 import pytest
 
 from image.errors import FailedPrecondition

@@ -1,3 +1,5 @@
+"""Endpoints come in order and on their terms."""
+
 import pytest
 
 from image.model.reference import parse_reference

@@ -1,3 +1,5 @@
+"""A dripping transfer is noticed."""
+
 from image.protocol.progress_watch import ProgressWatch
 
 

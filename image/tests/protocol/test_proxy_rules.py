@@ -1,3 +1,5 @@
+"""The list of hosts without proxy is read as Go does."""
+
 import pytest
 
 from image.protocol.proxy_rules import ProxyRules

@@ -1,3 +1,5 @@
+"""Token servers are judged before anything is sent to them."""
+
 import pytest
 
 from image.errors import PermissionDenied

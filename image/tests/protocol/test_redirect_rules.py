@@ -1,3 +1,5 @@
+"""Redirects are followed only where they are harmless."""
+
 import pytest
 
 from image.errors import FailedPrecondition

@@ -1,3 +1,5 @@
+"""Waits grow, are bounded, and follow the server within reason."""
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""URLs have one origin, and are printed without secrets."""
+
 import pytest
 
 from image.errors import FailedPrecondition

@@ -1,3 +1,5 @@
+"""Tokens are fetched once, and secrets stay with whom they are for."""
+
 import contextlib
 import logging
 

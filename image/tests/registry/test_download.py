@@ -1,3 +1,5 @@
+"""Blobs arrive whole and right, or not at all."""
+
 import contextlib
 
 import pytest

@@ -1,3 +1,5 @@
+"""A reference becomes one verified manifest, or an error that says why not."""
+
 import json
 
 import pytest

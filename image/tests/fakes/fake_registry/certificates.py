@@ -13,7 +13,7 @@ _START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 _END = dt.datetime(2090, 1, 1, tzinfo=dt.UTC)
 
 
-def make_certificate(directory: Path, *, host: str = "127.0.0.1") -> Path:
+def make_certificate(directory: Path, *, host: str = "127.0.0.1", password: bytes = b"") -> Path:
     """Write a self-signed certificate with its key for `host`, and give the file of both."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fake registry")])
@@ -35,7 +35,9 @@ def make_certificate(directory: Path, *, host: str = "127.0.0.1") -> Path:
         key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
+            serialization.BestAvailableEncryption(password)
+            if password
+            else serialization.NoEncryption(),
         )
         + certificate.public_bytes(serialization.Encoding.PEM)
     )

@@ -1,0 +1,55 @@
+"""The hosts.toml of a registry is found where containerd looks for it."""
+
+from pathlib import Path
+
+import pytest
+
+from image.errors import InvalidArgument
+from image.model.reference import parse_reference
+from image.protocol.hosts_file import MAX_FILE_BYTES
+from image.registry.host_rules_reader import HostRulesReader
+from image.tests.registry.conftest import WriteHosts
+
+REFERENCE = parse_reference("a.test:5000/x")
+
+
+async def urls(certs_d: Path) -> list[str]:
+    return [one.url for one in await HostRulesReader(certs_d).endpoints_of(REFERENCE)]
+
+
+async def test_registry_without_rules_is_asked_itself(certs_d: Path) -> None:
+    assert await urls(certs_d) == ["https://a.test:5000/v2"]
+    assert await urls(certs_d / "missing") == ["https://a.test:5000/v2"]
+
+
+async def test_own_directory_wins_over_the_default(certs_d: Path, write_hosts: WriteHosts) -> None:
+    write_hosts("_default", '[host."https://default.test"]')
+    assert await urls(certs_d) == ["https://default.test/v2", "https://a.test:5000/v2"]
+    write_hosts("a.test:5000", '[host."https://colon.test"]')
+    assert (await urls(certs_d))[0] == "https://colon.test/v2"
+    write_hosts("a.test_5000_", '[host."https://portable.test"]')
+    assert (await urls(certs_d))[0] == "https://portable.test/v2"
+
+
+async def test_mistake_is_told_with_the_path(certs_d: Path, write_hosts: WriteHosts) -> None:
+    write_hosts("_default", "\nmirror = 1\n")
+    with pytest.raises(InvalidArgument, match="`mirror`") as caught:
+        await urls(certs_d)
+    assert caught.value.subject == f"{certs_d}/_default/hosts.toml:2"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"\xff", "not UTF-8"), (b"#" * (MAX_FILE_BYTES + 1), "larger than")],
+)
+async def test_file_that_is_no_text_is_refused(certs_d: Path, content: bytes, words: str) -> None:
+    (certs_d / "_default").mkdir()
+    (certs_d / "_default" / "hosts.toml").write_bytes(content)
+    with pytest.raises(InvalidArgument, match=words):
+        await urls(certs_d)
+
+
+async def test_file_that_cannot_be_read_is_told(certs_d: Path) -> None:
+    (certs_d / "_default" / "hosts.toml").mkdir(parents=True)
+    with pytest.raises(InvalidArgument, match="cannot be read"):
+        await urls(certs_d)
