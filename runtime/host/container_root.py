@@ -1,8 +1,8 @@
 """Open files below a root that others control, without ever leaving it (openat2(2), Linux 5.6).
 
 The kernel resolves the whole path inside the root, so there is no moment between check and use: absolute links and `..`
-stay inside, magic links (/proc/PID/root and the like) are refused. Only regular files are read, only up to a limit, and
-opening never blocks on a FIFO or a device (security rules E2, J1).
+stay inside, magic links (/proc/PID/root and the like) are refused. Only regular files are opened, and read up to a limit: a FIFO or a device is found and refused, never opened (security
+rules E2, J1).
 """
 
 import ctypes
@@ -77,12 +77,9 @@ def read_below(root: Path, name: str, limit: int) -> bytes | None:
 
 def _open_file(directory: int, name: str) -> int | None:
     try:
+        # O_PATH: only found, not opened. Merely opening a device may start something (a watchdog, a tape).
         return open_resolved(
-            directory,
-            name,
-            # NONBLOCK: opening a FIFO or a device does not wait. NOCTTY: nor makes it our terminal.
-            flags=os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY,
-            resolve=RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+            directory, name, flags=os.O_PATH, resolve=RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
         )
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
@@ -101,14 +98,15 @@ def _read_regular(descriptor: int, name: str, limit: int) -> bytes:
         raise InvalidArgument(
             _subject(name), f"is larger than {limit} bytes", reason="FileTooLarge"
         )
-    content = bytearray()
-    # The size is only a hint: it may grow meanwhile.
-    while len(content) <= limit:
-        block = os.read(descriptor, min(1 << 20, limit + 1 - len(content)))
-        if not block:
-            return bytes(content)
-        content += block
-    raise InvalidArgument(_subject(name), f"is larger than {limit} bytes", reason="FileTooLarge")
+    # The same file and no other, for the descriptor names it (proc_pid_fd(5)).
+    with open(f"/proc/self/fd/{descriptor}", "rb") as file:
+        content = file.read(limit + 1)
+    # The size was only a hint: the file may have grown meanwhile.
+    if len(content) > limit:
+        raise InvalidArgument(
+            _subject(name), f"is larger than {limit} bytes", reason="FileTooLarge"
+        )
+    return content
 
 
 def _subject(name: str) -> str:

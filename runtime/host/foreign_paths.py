@@ -10,8 +10,10 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from pathlib import Path
 
 from runtime.errors import InvalidArgument, NotFound, ResourceExhausted, Unavailable
+from runtime.host.directories import make_directories
 from runtime.host.host import ResolvedSource
 from runtime.host.own_thread import run_in_own_thread
 from runtime.host.system_call import error_of
@@ -44,24 +46,12 @@ def resolve_source(path: str, create: bool) -> ResolvedSource:
                 reason="HostPathMissing",
             ) from error
         # realpath first: mkdir would answer "exists" for a link that leads to nothing.
-        _make_directories(os.path.realpath(path))
+        make_directories(Path(os.path.realpath(path)), 0o755)  # what both reference runtimes make
         found = os.stat(path)
         created = True
     return ResolvedSource(
         path=os.path.realpath(path), is_directory=stat.S_ISDIR(found.st_mode), created=created
     )
-
-
-def _make_directories(path: str) -> None:
-    """Make a directory and the missing ones above it, all 0755 whatever the daemon's umask."""
-    if os.path.isdir(path):
-        return
-    _make_directories(os.path.dirname(path))
-    try:
-        os.mkdir(path, 0o755)
-    except FileExistsError:
-        return
-    os.chmod(path, 0o755)  # noqa: S103 what both reference runtimes make
 
 
 class ForeignPaths:

@@ -1,7 +1,8 @@
 """The Host on the real kernel: each method hands over to one file per family of system calls.
 
 What may block for longer than about 0.2 ms runs in a thread: the shared pool for our own files, a thread of its own for
-namespaces and for paths of pods. /proc reads are made directly. Errors of the kernel leave here as errors of ours.
+namespaces and for paths of pods. /proc reads are made directly. A cancelled call ends when its thread has, so that an
+undo never races with it. Errors of the kernel leave here as errors of ours.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ from runtime.host.host import (
     ResolvedSource,
 )
 from runtime.host.launcher import Launcher
-from runtime.host.own_thread import run_in_own_thread
+from runtime.host.own_thread import finish_in_own_thread, finish_in_pool, run_in_own_thread
 from runtime.host.system_call import told_as
 from runtime.records.resources import CgroupUsage, WritableLayerUsage
 from runtime.spec.request import HostFacts
@@ -68,7 +69,7 @@ class LinuxHost:
 
     async def create_namespaces(self, wanted: PodNamespaces) -> None:
         """See Host."""
-        await run_in_own_thread(lambda: namespaces.make_namespaces(wanted), name="namespaces")
+        await finish_in_own_thread(lambda: namespaces.make_namespaces(wanted), name="namespaces")
 
     async def destroy_namespaces(self, directory: Path) -> None:
         """See Host. A pinned PID namespace is ended first, so that no process is left without a name."""
@@ -246,7 +247,7 @@ def _read_net_dev() -> bytes:
 
 async def _in_pool(subject: str, work: Callable[[], T]) -> T:
     with told_as(subject):
-        return await asyncio.to_thread(work)
+        return await finish_in_pool(work)
 
 
 async def _until(subject: str, problem: str, attempt: Callable[[], bool]) -> None:

@@ -7,7 +7,6 @@ link. The directory is handed on as a descriptor; conmon and the log reader use 
 import errno
 import os
 import stat
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +17,7 @@ from runtime.host.container_root import (
     RESOLVE_NO_SYMLINKS,
     open_resolved,
 )
+from runtime.host.directories import make_directories
 
 _DIRECTORY_MODE = 0o755
 """As the kubelet makes /var/log/pods/POD/CONTAINER: log shippers read it as another user."""
@@ -45,7 +45,7 @@ def open_log_directory(log_directory: str, log_path: str) -> OpenedLogDirectory:
         OSError: the kernel refused.
     """
     parts = _checked_parts(log_directory, log_path)
-    os.makedirs(log_directory, mode=_DIRECTORY_MODE, exist_ok=True)
+    make_directories(Path(log_directory), _DIRECTORY_MODE)
     current = os.open(log_directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in parts[:-1]:
@@ -94,11 +94,12 @@ def _checked_parts(log_directory: str, log_path: str) -> tuple[str, ...]:
 
 
 def _enter(current: int, part: str, log_path: str) -> int:
-    with suppress(FileExistsError):
-        os.mkdir(part, _DIRECTORY_MODE, dir_fd=current)
+    created = _make(current, part)
+    # Opened for reading only when its mode must be set: fchmod does not take O_PATH.
+    flags = os.O_RDONLY if created else os.O_PATH
     try:
-        return open_resolved(
-            current, part, flags=os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, resolve=_RESOLVE
+        following = open_resolved(
+            current, part, flags=flags | os.O_DIRECTORY | os.O_NOFOLLOW, resolve=_RESOLVE
         )
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.ENOTDIR, errno.EXDEV):
@@ -109,3 +110,14 @@ def _enter(current: int, part: str, log_path: str) -> int:
             remedy="remove it",
             reason="ForbiddenLog",
         ) from error
+    if created:
+        os.fchmod(following, _DIRECTORY_MODE)  # whatever our umask is
+    return following
+
+
+def _make(current: int, part: str) -> bool:
+    try:
+        os.mkdir(part, _DIRECTORY_MODE, dir_fd=current)
+    except FileExistsError:
+        return False
+    return True

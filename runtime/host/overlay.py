@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from runtime.errors import InvalidArgument
+from runtime.host.directories import make_directories
 from runtime.host.host import OverlayMount
 from runtime.host.mounts import MS_RDONLY, mount
 from runtime.host.system_call import FSCONFIG, FSMOUNT, FSOPEN, MOVE_MOUNT, kernel_call
@@ -47,12 +48,9 @@ def mount_overlay(wanted: OverlayMount) -> None:
             f"has {len(wanted.lower)} layers; an overlay takes 1 to {LAYERS_LIMIT}",
             reason="BadLayerCount",
         )
-    fresh = not wanted.upper.exists()
-    for directory in (wanted.target, wanted.upper, wanted.work):
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-    if fresh:
-        # It becomes the mode of the container's `/`, whatever the daemon's umask.
-        os.chmod(wanted.upper, 0o755)  # noqa: S103 as every image expects of /
+    for directory in (wanted.target, wanted.work, wanted.upper.parent):
+        make_directories(directory, 0o700)
+    make_directories(wanted.upper, 0o755)  # this becomes the mode of the container's `/`
     _guard_special_directories(wanted)
     options = _option_text(wanted, [os.fsencode(path) for path in wanted.lower])
     if len(options) <= _OPTIONS_LIMIT:
@@ -137,7 +135,7 @@ def _guard_special_directories(wanted: OverlayMount) -> None:
         kind = _topmost_kind(wanted, name)
         if kind is None or stat.S_ISDIR(kind):
             continue
-        os.mkdir(wanted.upper / name, 0o755)
+        make_directories(wanted.upper / name, 0o755)
 
 
 def _topmost_kind(wanted: OverlayMount, name: str) -> int | None:

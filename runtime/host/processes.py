@@ -79,6 +79,9 @@ async def wait_gone(process: ProcessIdentity, timeout_seconds: float | None) -> 
     descriptor = open_pidfd(process)
     if descriptor is None:
         return True
+    if _has_ended(descriptor):
+        os.close(descriptor)
+        return True
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
 
