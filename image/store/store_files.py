@@ -55,6 +55,8 @@ class StoreFiles:
         for path in (self._root, *(self._root / name for name in _DIRECTORIES)):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.chmod(0o700)  # repairs an older store, whatever the umask (security rule H2)
+        # It becomes a container's root, which users other than root must be able to enter.
+        (self._root / "empty").chmod(0o755)
 
     def close(self) -> None:
         """Close the database."""

@@ -36,6 +36,7 @@ class LayerPipeline:
         self._progress = progress
         self._packed = BytePipe()
         self._plain = BytePipe()
+        self._refusal: FailedPrecondition | None = None
 
     async def run(self, download: AsyncIterator[bytes]) -> None:
         """Move everything.
@@ -54,14 +55,27 @@ class LayerPipeline:
         finally:
             # Threads outlive their cancelled tasks; abandoned pipes end them.
             self._abandon()
+        if self._refusal is not None:
+            raise self._refusal
 
     def _abandon(self) -> None:
         self._packed.abandon()
         self._plain.abandon()
 
     def _guard(self, work: Callable[[], None]) -> None:
+        """Run one thread's part; keep a refusal of the content back until the download has been judged.
+
+        Bytes that a mirror or proxy has changed look like a damaged layer here. Only the digest tells, at the end of
+        the download, and then another source may help.
+        """
         try:
             work()
+        except FailedPrecondition as refusal:
+            self._refusal = self._refusal or refusal
+            self._abandon()
+        except PipeAbandonedError:
+            if self._refusal is None:
+                raise
         except BaseException:
             self._abandon()
             raise
@@ -72,12 +86,20 @@ class LayerPipeline:
             async for chunk in download:
                 done += len(chunk)
                 self._progress.downloaded(done)
-                await self._packed.write_from_loop(chunk)
+                if self._refusal is None:
+                    await self._write(chunk)
         except BaseException:
             self._abandon()
             raise
         self._progress.download_complete()
         self._packed.end()
+
+    async def _write(self, chunk: bytes) -> None:
+        try:
+            await self._packed.write_from_loop(chunk)
+        except PipeAbandonedError:
+            if self._refusal is None:
+                raise
 
     def _inflate(self) -> None:
         digest = hashlib.new(digest_algorithm(self._diff_id))

@@ -6,12 +6,13 @@ twice. It writes below the staging directory alone.
 """
 
 import asyncio
+import contextlib
 import platform as host
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from image.errors import Internal
+from image.errors import FailedPrecondition, Internal
 from image.model.descriptor import Descriptor
 from image.model.digest import Digest, digest_hex, parse_digest
 from image.model.image_config import ImageConfig, parse_image_config
@@ -25,15 +26,16 @@ from image.model.validate import (
     check_os_compatible,
 )
 from image.registry.client import RegistryClient
+from image.registry.download import RESTART_REASON
 from image.registry.resolved_image import ResolvedImage
 from image.store.chain_ids import chain_ids
 from image.store.extracted_layers import ExtractedLayers
 from image.store.image_commit import ImageCommit
 from image.store.layer_claims import ClaimState
+from image.store.layer_store import LayerBuilder
 from image.store.layer_tree import LayerTree
 from image.store.unpack_tar import UnpackLimits
 from image.worker.channel import Channel
-from image.worker.layer_download import ResumingDownload
 from image.worker.layer_pipeline import LayerPipeline, first_cause
 from image.worker.messages import (
     PullEvent,
@@ -47,16 +49,29 @@ from image.worker.messages import (
 from image.worker.progress import LayerProgress
 
 
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """A filled layer and the name of its directory in the staging directory."""
+
+    staged: str
+    builder: LayerBuilder
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Layer:
     """One layer of the image on its way."""
 
     staged: str
-    """Name of its directory in the staging directory."""
+    """Name for its directory in the staging directory."""
     record: LayerRecord
     descriptor: Descriptor
     progress: LayerProgress
-    built: asyncio.Future[LayerTree]
+    built: asyncio.Future[_Tree]
+
+    @property
+    def second_staged(self) -> str:
+        """Name for the directory of a second attempt."""
+        return f"{self.staged}again"
 
 
 class PullJob:
@@ -166,22 +181,34 @@ class PullJob:
             raise first_cause(failures) from failures
 
     async def _build(self, client: RegistryClient, image: ResolvedImage, layer: _Layer) -> None:
+        async with self._slots:
+            try:
+                tree = await self._fill(client, image, layer, layer.staged)
+            except FailedPrecondition as error:
+                if error.reason != RESTART_REASON:
+                    raise
+                # Joined transfers or a lying mirror: once more from byte 0 (heritage 1.16), in a directory of its own
+                # because threads of the first attempt may still be writing.
+                tree = await self._fill(client, image, layer, layer.second_staged)
+        layer.built.set_result(tree)
+
+    async def _fill(
+        self, client: RegistryClient, image: ResolvedImage, layer: _Layer, staged: str
+    ) -> _Tree:
         limits = UnpackLimits(
             max_entries=self._request.max_layer_entries, max_depth=self._request.max_path_depth
         )
-        async with self._slots:
-            tree = await asyncio.to_thread(
-                LayerTree, Path(self._request.staging) / layer.staged, limits
-            )
-            pipeline = LayerPipeline(
-                f"{self._subject}, layer {layer.record.digest}",
-                tree,
-                parse_digest(layer.record.diff_id),
-                self._request.max_layer_bytes,
-                layer.progress,
-            )
-            await pipeline.run(ResumingDownload(client, image, layer.descriptor).chunks())
-        layer.built.set_result(tree)
+        builder = await asyncio.to_thread(LayerTree, Path(self._request.staging) / staged, limits)
+        pipeline = LayerPipeline(
+            f"{self._subject}, layer {layer.record.digest}",
+            builder,
+            parse_digest(layer.record.diff_id),
+            self._request.max_layer_bytes,
+            layer.progress,
+        )
+        async with contextlib.aclosing(client.download(image, layer.descriptor)) as download:
+            await pipeline.run(download)
+        return _Tree(staged, builder)
 
     async def _finish_all(
         self,
@@ -209,13 +236,13 @@ class PullJob:
 
     async def _finish(self, layer: _Layer, lowers: Sequence[Path]) -> None:
         tree = await layer.built
-        summary = await asyncio.to_thread(tree.settle, lowers)
-        await asyncio.to_thread(tree.close)
+        summary = await asyncio.to_thread(tree.builder.settle, lowers)
+        await asyncio.to_thread(tree.builder.close)
         await self._ask(
             {
                 "kind": "layer",
                 "chain": layer.record.chain_id,
-                "staged": layer.staged,
+                "staged": tree.staged,
                 **summary_fields(summary),
             }
         )

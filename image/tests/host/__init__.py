@@ -1,0 +1,1 @@
+"""Tests of the image package's door to the kernel."""

@@ -1,0 +1,1 @@
+"""Tests of the pull worker and the daemon's talk with it."""
