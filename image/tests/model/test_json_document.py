@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image.errors import FailedPrecondition, ImageError
@@ -100,10 +100,13 @@ def test_characters_beyond_ascii_are_text() -> None:
     assert parse('{"a":"grün 🙂"}'.encode()).text("a") == "grün 🙂"
 
 
-_JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8), st.lists, max_leaves=10
+)
 
 
-@given(st.dictionaries(st.text(), _JSON))
+@settings(max_examples=40)
+@given(st.dictionaries(st.text(max_size=8), _JSON, max_size=4))
 def test_every_plain_object_is_read_as_json_says(value: dict[str, object]) -> None:
     raw = json.dumps(value).encode()
     if json_depth(raw) <= MAX_DEPTH:

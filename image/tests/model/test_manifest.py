@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image.errors import FailedPrecondition, ImageError, Unimplemented
@@ -147,6 +147,7 @@ _VALUE = st.recursive(
 )
 
 
+@settings(max_examples=60)
 @given(
     st.dictionaries(
         st.sampled_from(["schemaVersion", "mediaType", "config", "layers", "manifests"]), _VALUE

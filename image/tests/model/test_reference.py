@@ -1,7 +1,7 @@
 """References are normalised as Docker does, and anything else is refused."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image.errors import ImageError, InvalidArgument
@@ -109,6 +109,7 @@ def test_any_text_is_refused_or_stable(text: str) -> None:
 _PART = st.from_regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", fullmatch=True)
 
 
+@settings(max_examples=40)
 @given(
     domain=st.sampled_from(["docker.io", "quay.io", "localhost:5000", "h.test:443"]),
     parts=st.lists(_PART, min_size=1, max_size=4),

@@ -96,6 +96,16 @@ async def test_short_bodies_are_resumed_exactly(make_client: MakeClient) -> None
         assert ranges == ["", "bytes=1000-", "bytes=1500-", "bytes=3500-", "bytes=3501-"]
 
 
+async def test_end_that_nobody_announced_is_noticed(make_client: MakeClient) -> None:
+    with FakeRegistry() as registry:
+        async with make_client() as client:
+            image = await resolve(client, registry)
+            registry.add_fault(Fault(kind="short_unannounced", at_byte=MIDDLE))
+            assert await read(client, image) == BIG.blob
+        ranges = [r.headers.get("range", "") for r in registry.seen("/blobs/")]
+        assert ranges == ["", f"bytes={MIDDLE}-"]
+
+
 async def test_stalled_transfer_is_given_up_and_resumed(make_client: MakeClient) -> None:
     with FakeRegistry() as registry:
         async with make_client(stall=0.1) as client:

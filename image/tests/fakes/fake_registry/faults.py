@@ -6,6 +6,7 @@ from typing import Literal
 FaultKind = Literal[
     "reset",
     "short_body",
+    "short_unannounced",
     "stall",
     "wrong_bytes",
     "lying_length",
@@ -19,6 +20,7 @@ FaultKind = Literal[
 """
 reset: the connection is reset after `at_byte` bytes of the body.
 short_body: the connection is closed politely after `at_byte` bytes.
+short_unannounced: the same without a Content-Length, so that only the size tells.
 stall: nothing more is sent after `at_byte` bytes, until the registry closes.
 wrong_bytes: the byte at `at_byte` is another one; length and headers are right.
 lying_length: Content-Length says `at_byte` more than there is; then the connection is closed.

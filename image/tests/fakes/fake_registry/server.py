@@ -288,6 +288,10 @@ class _Handler(BaseHTTPRequestHandler):
             case "extra_bytes":
                 self._send(answer.status, answer.headers, answer.body + b"x" * fault.at_byte, None)
                 self.close_connection = True
+            case "short_unannounced":
+                part = answer.body[: fault.at_byte]
+                self._send(answer.status, answer.headers, part, None)
+                self.close_connection = True
             case "lying_length":
                 length = len(answer.body) + fault.at_byte
                 self._send(answer.status, answer.headers, answer.body, length)
