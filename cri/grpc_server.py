@@ -97,11 +97,6 @@ class CriServer:
         self._server = None
         self._path.unlink(missing_ok=True)
 
-    async def wait_stopped(self) -> None:
-        """Wait until the server has ended."""
-        if self._server is not None:
-            await self._server.wait_for_termination()
-
     def _clear_name(self) -> None:
         """Take a dead socket away (the instance lock proves that it is dead), and nothing else."""
         try:

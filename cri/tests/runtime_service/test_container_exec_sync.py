@@ -16,7 +16,7 @@ def failing(request: ExecRequest) -> ExecResult:
 
 async def test_any_exit_code_is_an_answer_with_both_streams(cri: Served) -> None:
     id = await cri.started(await cri.pod())
-    cri.rig.driver.container(id).on_exec = failing
+    cri.rig.driver.container(id).exec_answer = failing
     answer = await cri.runtime.ExecSync(
         api_pb2.ExecSyncRequest(container_id=id, cmd=["x"], timeout=5)
     )
