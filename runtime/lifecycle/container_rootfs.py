@@ -9,7 +9,7 @@ import asyncio
 import os
 from pathlib import Path, PurePosixPath
 
-from runtime.errors import InvalidArgument
+from runtime.errors import InvalidArgument, PodRuntimeError
 from runtime.host.container_root import (
     RESOLVE_IN_ROOT,
     RESOLVE_NO_MAGICLINKS,
@@ -23,6 +23,9 @@ from runtime.records.container import ContainerRecord, Mount
 from runtime.spec.image_defaults import ImageDefaults
 from runtime.spec.request import ResolvedMount, ResolvedVolume
 from runtime.store.bundle_directories import make_private
+
+_PREFIX = "ImageVolumeMountFailed"
+"""The kubelet looks for it at the start of the message."""
 
 
 async def mount_rootfs(node: Node, record: ContainerRecord) -> Path:
@@ -50,8 +53,22 @@ async def mount_image_volume(
     """
     if not mount.readonly:
         raise _volume_refused(mount, "an image volume must be read-only", "set readonly")
-    owner = volume_owner(record.id, number)
-    lower = await node.images.acquire(mount.image, owner)
+    try:
+        target = await _show_image(node, record, number, mount)
+    except PodRuntimeError as error:
+        raise _with_prefix(error) from error
+    if not mount.image_sub_path:
+        return ResolvedMount(mount=mount, source=str(target))
+    inside = await asyncio.to_thread(real_path_below, target, mount.image_sub_path)
+    if inside is None:
+        raise _volume_refused(
+            mount, f"the image has no {mount.image_sub_path[:200]}", "mend image_sub_path"
+        )
+    return ResolvedMount(mount=mount, source=str(inside))
+
+
+async def _show_image(node: Node, record: ContainerRecord, number: int, mount: Mount) -> Path:
+    lower = await node.images.acquire(mount.image, volume_owner(record.id, number))
     bundle, layer = node.paths.bundle(record.id), node.paths.layer(record.id)
     target = bundle / "volumes" / str(number)
     await node.host.mount_overlay(
@@ -63,14 +80,7 @@ async def mount_image_volume(
             readonly=True,
         )
     )
-    if not mount.image_sub_path:
-        return ResolvedMount(mount=mount, source=str(target))
-    inside = await asyncio.to_thread(real_path_below, target, mount.image_sub_path)
-    if inside is None:
-        raise _volume_refused(
-            mount, f"the image has no {mount.image_sub_path[:200]}", "mend image_sub_path"
-        )
-    return ResolvedMount(mount=mount, source=str(inside))
+    return target
 
 
 def declared_volumes(
@@ -136,11 +146,22 @@ def _empty_directory(node: Node, container_id: str) -> Path:
     return directory
 
 
+def _with_prefix(error: PodRuntimeError) -> PodRuntimeError:
+    return type(error)(
+        error.subject,
+        error.cause,
+        remedy=error.remedy,
+        reason=error.reason,
+        prefix=_PREFIX,
+        details=error.details,
+    )
+
+
 def _volume_refused(mount: Mount, cause: str, remedy: str) -> InvalidArgument:
     return InvalidArgument(
         f"mount {mount.container_path[:200]}",
         cause,
         remedy=remedy,
         reason="BadImageVolume",
-        prefix="ImageVolumeMountFailed",
+        prefix=_PREFIX,
     )

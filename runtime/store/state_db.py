@@ -100,8 +100,10 @@ class _Transaction:
 class StateDatabase:
     """See the module docstring."""
 
-    def __init__(self, path: Path, *, timeout_seconds: float = 30.0) -> None:
-        """Open or make the database.
+    def __init__(
+        self, path: Path, *, timeout_seconds: float = 30.0, lock_seconds: float = 2.0
+    ) -> None:
+        """Open or make the database; one that is in use is waited for, as a killed daemon may be ending still.
 
         Raises:
             FailedPrecondition: a newer version of Lading wrote it; nothing was changed.
@@ -110,7 +112,7 @@ class StateDatabase:
         self._path = path
         self._timeout_seconds = timeout_seconds
         _refuse_newer(path, _version_in_header(path))
-        self._connection = _open(path)
+        self._connection = _open(path, lock_seconds)
         self._queue: queue.SimpleQueue[_Transaction | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="state-db", daemon=True)
         self._thread.start()
@@ -267,8 +269,10 @@ def _refuse_newer(path: Path, version: int) -> None:
         )
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
+def _open(path: Path, lock_seconds: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=lock_seconds
+    )
     try:
         path.chmod(0o600)
         _prepare(connection, path)
