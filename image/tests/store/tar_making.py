@@ -57,8 +57,8 @@ def header(
     link: bytes = b"",
     uid: bytes = b"0000000\0",
     gid: bytes = b"0000000\0",
-    devices: bytes = b"0000000\0" b"0000000\0",
-    magic: bytes = b"ustar\0" b"00",
+    devices: bytes = b"0000000\x00" * 2,
+    magic: bytes = b"ustar\x0000",
     prefix: bytes = b"",
 ) -> bytes:
     """Make one header block with a right checksum and whatever the fields say."""

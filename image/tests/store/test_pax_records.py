@@ -51,7 +51,7 @@ def test_any_bytes_are_records_or_a_refusal(raw: bytes) -> None:
 
 
 def test_sparse_lists_are_joined() -> None:
-    raw = b"23 GNU.sparse.offset=0\n" b"25 GNU.sparse.numbytes=5\n"
+    raw = b"23 GNU.sparse.offset=0\n25 GNU.sparse.numbytes=5\n"
     assert parse_records(raw) == {b"GNU.sparse.map": b"0,5"}
 
 

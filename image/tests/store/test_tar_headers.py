@@ -60,7 +60,7 @@ def test_signed_checksum_of_old_tars_is_accepted() -> None:
 
 
 def test_device_numbers_are_read_only_for_devices() -> None:
-    numbers = b"0000001\0" b"0000003\0"
+    numbers = b"0000001\x000000003\x00"
     assert parse_header(header(type=b"3", devices=numbers)).devminor == 3
     assert parse_header(header(type=b"0", devices=b"garbage!" * 2)).devmajor == 0
 

@@ -82,7 +82,9 @@ def test_owners_devices_and_capabilities_are_kept(site: Site) -> None:
     capability = "\x01\0\0\x02\0\x20\0\0" + "\0" * 12
     tar = TarMaker().add("f", b"x", owner=(7, 8), mode=0o6755)
     tar.add("l", type=SYMLINK, link="f", owner=(9, 10)).add("c", type=CHARACTER, device=(1, 3))
-    site.unpack(tar.add("cap", b"x", owner=(1, 1), pax={"SCHILY.xattr.security.capability": capability}))
+    site.unpack(
+        tar.add("cap", b"x", owner=(1, 1), pax={"SCHILY.xattr.security.capability": capability})
+    )
     status = (site.root / "f").stat()
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (7, 8, 0o6755)
     assert (site.root / "l").lstat().st_gid == 10
@@ -135,7 +137,9 @@ def test_hard_link_to_itself_changes_nothing(site: Site) -> None:
 
 def test_later_members_replace_earlier_ones(site: Site) -> None:
     tar = TarMaker().add("a", b"1").add("h", type=HARD_LINK, link="a").add("a", b"2")
-    tar.add("d/x/y", b"1").add("d", b"file").add("e", b"1").add("e", type=DIRECTORY).add("e/f", b"2")
+    tar.add("d/x/y", b"1").add("d", b"file").add("e", b"1").add("e", type=DIRECTORY).add(
+        "e/f", b"2"
+    )
     tar.add("l", type=SYMLINK, link=str(site.victim)).add("l", type=DIRECTORY).add("l/f", b"3")
     tar.add("k", type=DIRECTORY, mode=0o700).add("k/f").add("k", type=DIRECTORY, mode=0o711)
     site.unpack(tar.add("s", b"1").add("s", type=SYMLINK, link="a").add("s", type=FIFO))
