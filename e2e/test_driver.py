@@ -283,7 +283,7 @@ async def test_many_execs_leave_no_descriptor_and_no_file(scene: RealScene) -> N
     async with asyncio.TaskGroup() as group:
         for _ in range(20):
             group.create_task(handle.exec(command("true")))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
     assert not list(request.bundle.glob("exec-*"))
     await remove(handle)
 

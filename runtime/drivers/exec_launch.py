@@ -91,6 +91,7 @@ class ExecLauncher:
         self._command = command
         self._running: dict[int, StartedExec] = {}
         self._process: Spec | None = None
+        self._stopped = False
 
     @property
     def subject(self) -> str:
@@ -108,6 +109,11 @@ class ExecLauncher:
         """
         for started in tuple(self._running.values()):
             started.kill()
+
+    def stop(self) -> None:
+        """The container has ended: kill every running process, and each that a pending launch still starts."""
+        self._stopped = True
+        self.kill_all()
 
     async def launch(self, command: ExecCommand) -> StartedExec:
         """Start a process and return once it runs. A cancelled call leaves nothing that runs.
@@ -179,6 +185,8 @@ class ExecLauncher:
         started = StartedExec(pid=pid, ended=self._services.reaper.expect(pid, since=mark))
         self._running[pid] = started
         started.ended.add_done_callback(lambda _: self._running.pop(pid, None))
+        if self._stopped:
+            started.kill()
         return started
 
     def _document(self, command: ExecCommand) -> Spec:

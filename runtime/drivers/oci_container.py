@@ -113,7 +113,7 @@ class OciContainer:
             since=parts.since,
         )
         status = await wait_for_exit(sources)
-        self._execs.kill_all()
+        self._execs.stop()
         if not self._ended.done():
             self._ended.set_result(status)
 
@@ -256,8 +256,11 @@ class OciContainer:
         """Read the cgroup's counters; see ContainerHandle."""
         self._check_alive("statistics of")
         now = time.time_ns()
-        usage = await asyncio.to_thread(
-            cgroups.read_usage, self._services.cgroups, self._parts.notes.cgroup
+        cgroup = self._parts.notes.cgroup
+        usage = (
+            await asyncio.to_thread(cgroups.read_usage, self._services.cgroups, cgroup)
+            if cgroup
+            else None
         )
         if usage is None:
             raise not_running(f"statistics of container {self.id}")

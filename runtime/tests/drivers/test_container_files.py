@@ -1,0 +1,79 @@
+"""Tests of the driver's files in a bundle."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runtime.drivers import container_files
+from runtime.drivers.container_files import (
+    ContainerNotes,
+    cgroup_of,
+    read_notes,
+    remove_files,
+    write_config,
+    write_notes,
+)
+
+
+def test_notes_are_read_as_written(tmp_path: Path) -> None:
+    notes = ContainerNotes(log_path="/l", cgroup="/pods/a")
+    write_notes(tmp_path, notes)
+    assert read_notes(tmp_path) == notes
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]"])
+def test_missing_or_damaged_notes_are_empty(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "driver.json").write_text(text)
+    assert read_notes(tmp_path) == ContainerNotes()
+
+
+def test_only_the_drivers_files_are_removed(tmp_path: Path) -> None:
+    write_config(tmp_path, {"a": 1})
+    assert (tmp_path / "config.json").read_text() == '{"a": 1}'
+    write_notes(tmp_path, ContainerNotes())
+    (tmp_path / "exec-1.json").touch()
+    (tmp_path / "log").touch()
+    (tmp_path / "pid").mkdir()  # not ours to remove, and no reason to stop
+    (tmp_path / "exec-dir").mkdir()
+    remove_files(tmp_path)
+    remove_files(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["exec-dir", "log", "pid"]
+
+
+def test_own_cgroup_is_never_a_containers() -> None:
+    assert cgroup_of(os.getpid()) == ""
+
+
+@pytest.mark.parametrize(
+    ("container", "own", "answer"),
+    [
+        ("4:memory:/pods/a\n0::/\n", "4:memory:/daemon\n", "/pods/a"),
+        ("0::/pods/a\n", "0::/daemon\n", "/pods/a"),
+        ("4:cpu,memory:/pods/a\n", "4:cpu,memory:/pods/a/sub\n", ""),
+        ("4:memory:/\n", "4:memory:/daemon\n", ""),
+        (None, "4:memory:/daemon\n", ""),
+    ],
+)
+def test_cgroup_is_that_of_the_memory_controller(
+    monkeypatch: pytest.MonkeyPatch, container: str | None, own: str, answer: str
+) -> None:
+    texts = {"/proc/7/cgroup": container, "/proc/self/cgroup": own}
+
+    class Files(type(Path())):  # type: ignore[misc]
+        def read_text(self, *_: object) -> str:
+            text = texts[str(self)]
+            if text is None:
+                raise FileNotFoundError
+            return text
+
+    monkeypatch.setattr(container_files, "Path", Files)
+    assert cgroup_of(7) == answer
+
+
+def test_cgroup_of_a_process_that_is_gone() -> None:
+    with subprocess.Popen(["true"]) as process:
+        pass
+    assert cgroup_of(process.pid) == ""
