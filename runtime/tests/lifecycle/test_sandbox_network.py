@@ -1,0 +1,35 @@
+"""A lease is remembered from before ADD until DEL was acknowledged."""
+
+from dataclasses import replace
+
+from runtime.lifecycle.sandbox_network import detach_network, owns_network, release_network
+from runtime.records.security import NamespaceMode
+from runtime.tests.lifecycle.rig import Rig, pod_config
+
+
+async def test_add_and_delete_get_the_same_attachment(rig: Rig) -> None:
+    pod = await rig.pod()
+    assert owns_network(pod)
+    attachment = rig.network.attached[pod.id]
+    assert attachment.netns == rig.node.paths.namespaces(pod.id) / "net"
+    assert pod.network_config == attachment.configuration == rig.network.configuration
+    assert pod.network_result
+    await release_network(rig.node, pod.id)
+    await release_network(rig.node, pod.id)
+    freed = rig.node.sandbox(pod.id)
+    assert (freed.network_attached, freed.addresses.ip) == (False, "")
+    assert rig.node.db.load().sandboxes == (freed,)
+    assert rig.network.calls == [("attach", pod.id), ("detach", pod.id)]
+
+
+async def test_the_hosts_network_is_never_attached_or_detached(rig: Rig) -> None:
+    pod = await rig.pod(pod_config(network=NamespaceMode.NODE))
+    assert not owns_network(pod)
+    await detach_network(rig.node, pod)
+    assert rig.network.calls == []
+
+
+async def test_delete_works_without_a_result(rig: Rig) -> None:
+    pod = await rig.pod()
+    await detach_network(rig.node, replace(pod, network_result=""))
+    assert not rig.network.attached
