@@ -230,15 +230,7 @@ class ContainerBuild:
             yield None
             return
         async with self.operation.stage("log directory", self.node.settings.source_seconds):
-            try:
-                opened = await asyncio.to_thread(open_log_directory, directory, name)
-            except OSError as error:
-                raise InvalidArgument(
-                    f"log directory {directory[:200]}",
-                    f"cannot be opened: {(error.strerror or 'failed').lower()}",
-                    remedy="mend that directory on the node",
-                    reason="BadLogPath",
-                ) from error
+            opened = await _open_log(directory, name)
         try:
             self.record = replace(self.record, log_path=opened.path)
             yield opened
@@ -265,3 +257,26 @@ class ContainerBuild:
         node.tell(EventKind.CREATED, record.id, sandbox)
         watch_exit(node, record)
         log.info("%s: %s", self.operation.subject, self.operation.timeline())
+
+
+async def _open_log(directory: str, name: str) -> OpenedLogDirectory:
+    loop = asyncio.get_running_loop()
+    opening = loop.run_in_executor(None, open_log_directory, directory, name)
+    try:
+        return await asyncio.shield(opening)
+    except OSError as error:
+        raise InvalidArgument(
+            f"log directory {directory[:200]}",
+            f"cannot be opened: {(error.strerror or 'failed').lower()}",
+            remedy="mend that directory on the node",
+            reason="BadLogPath",
+        ) from error
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(opening: asyncio.Future[OpenedLogDirectory]) -> None:
+    # The thread cannot be cancelled: what it still opens is closed when it comes.
+    if not opening.cancelled() and opening.exception() is None:
+        os.close(opening.result().descriptor)

@@ -84,6 +84,9 @@ async def _open(node: Node, record: ContainerRecord) -> ContainerHandle | None:
         _show_lost(node, record.id, error)
     except (PodRuntimeError, TimeoutError) as error:
         _show_unknown(node, record.id, str(error) or "its driver does not answer")
+    except Exception as error:
+        log.error("container %s cannot be taken up", record.id, exc_info=error)
+        _show_unknown(node, record.id, f"a fault of ours ({type(error).__name__})")
     return None
 
 

@@ -6,12 +6,15 @@ row of the database is not touched.
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from runtime.errors import PodRuntimeError
 from runtime.lifecycle.node import Node
 from runtime.store.bundle_directories import names_in
+
+_ID = re.compile("[0-9a-f]{64}")
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +40,7 @@ def find_leftovers(node: Node, in_runtimes: Iterable[str], known: frozenset[str]
     paths = node.paths
     containers = names_in(paths.bundles) | names_in(paths.layers) | frozenset(in_runtimes)
     sandboxes = names_in(paths.pods) | names_in(paths.pins)
-    return Leftovers(
-        sandboxes=tuple(sorted(sandboxes - known)), containers=tuple(sorted(containers - known))
-    )
+    return Leftovers(sandboxes=_ids(sandboxes - known), containers=_ids(containers - known))
 
 
 async def remove_leftovers(node: Node, found: Leftovers) -> None:
@@ -48,6 +49,11 @@ async def remove_leftovers(node: Node, found: Leftovers) -> None:
         await _remove(node, _container, id)
     for id in found.sandboxes:
         await _remove(node, _sandbox, id)
+
+
+def _ids(names: frozenset[str]) -> tuple[str, ...]:
+    # Only what can be ours: a file system's lost+found, say, is not.
+    return tuple(sorted(name for name in names if _ID.fullmatch(name)))
 
 
 async def _remove(node: Node, remove: Callable[[Node, str], Awaitable[None]], id: str) -> None:

@@ -18,6 +18,7 @@ from runtime.lifecycle.container_stop import stop_container
 from runtime.lifecycle.event_stream import EventKind
 from runtime.records.container import ContainerState, Device, Mount
 from runtime.records.list_filter import ContainerFilter
+from runtime.tests.lifecycle.commit_gate import CommitGate
 from runtime.tests.lifecycle.rig import IMAGE, IMAGE_ID, Rig, container_config
 
 HOST_STEPS = ("mount_overlay", "read_below", "resolve_source", "find_devices")
@@ -124,6 +125,48 @@ async def test_a_failing_step_leaves_only_the_pod_and_the_retry_succeeds(
     assert rig.left() == before
     assert rig.node.db.load().intents == ()
     assert (await rig.container(pod, CONFIG)).state is ContainerState.CREATED
+
+
+@pytest.mark.parametrize("step", [*HOST_STEPS, "create"])
+async def test_a_cancelled_step_leaves_only_the_pod(rig: Rig, step: str) -> None:
+    pod = await rig.pod()
+    with_null(rig)
+    before = rig.left()
+    creating = asyncio.create_task(rig.container(pod, CONFIG))
+    if step == "create":
+        rig.driver.hang(step)
+        while step not in rig.driver.calls:
+            await asyncio.sleep(0.001)
+    else:
+        await rig.host.hang(step).entered.wait()
+    for operation in rig.node.operations.running():
+        assert operation.task is not None
+        operation.task.cancel()
+    with pytest.raises(PodRuntimeError, match="shutting down"):
+        await creating
+    rig.release()
+    assert rig.left() == before
+    assert rig.node.db.load().intents == ()
+
+
+@pytest.mark.parametrize(
+    ("commit", "written", "survives"),
+    [(0, False, False), (0, True, False), (1, False, False), (1, True, True)],
+)
+async def test_a_daemon_killed_at_a_commit_has_all_of_the_container_or_nothing(
+    rig: Rig, commit: int, written: bool, survives: bool
+) -> None:
+    pod = await rig.pod()
+    before = rig.left()
+    gate = CommitGate(rig, commit, written=written)
+    creating = asyncio.create_task(rig.container(pod))
+    await gate.entered.wait()
+    await rig.restart()
+    await asyncio.gather(creating, return_exceptions=True)
+    assert (rig.left() != before) is survives
+    assert len(rig.node.containers) == survives
+    assert (await rig.container(pod)).state is ContainerState.CREATED
+    assert len(rig.node.containers) == 1
 
 
 @pytest.mark.parametrize("step", [*HOST_STEPS, "create"])

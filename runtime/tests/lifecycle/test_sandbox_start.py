@@ -19,6 +19,7 @@ from runtime.lifecycle.sandbox_stop import stop_sandbox
 from runtime.records.list_filter import SandboxFilter
 from runtime.records.sandbox import SandboxState
 from runtime.records.security import NamespaceMode, UserNamespace
+from runtime.tests.lifecycle.commit_gate import CommitGate
 from runtime.tests.lifecycle.rig import Rig, pod_config
 
 HOST_STEPS = ("create_namespaces", "start_pause", "make_pod_files", "read_below")
@@ -172,6 +173,42 @@ async def test_a_daemon_killed_in_a_step_leaves_nothing_after_its_next_start(
     assert rig.left() == {}
     assert rig.node.db.load().intents == ()
     assert (await rig.pod()).state is SandboxState.READY
+
+
+@pytest.mark.parametrize(
+    ("commit", "written", "survives"),
+    [(0, False, False), (0, True, False), (1, False, False), (1, True, True)],
+)
+async def test_a_daemon_killed_at_a_commit_has_all_of_the_pod_or_nothing(
+    rig: Rig, commit: int, written: bool, survives: bool
+) -> None:
+    gate = CommitGate(rig, commit, written=written)
+    running = asyncio.create_task(rig.pod())
+    await gate.entered.wait()
+    await rig.restart()
+    await asyncio.gather(running, return_exceptions=True)
+    assert bool(rig.left()) is survives
+    assert len(rig.node.sandboxes) == survives
+    assert (await rig.pod()).state is SandboxState.READY
+    assert len(rig.node.sandboxes) == 1
+
+
+@pytest.mark.parametrize("commit", [0, 1])
+@pytest.mark.parametrize("written", [False, True])
+async def test_a_run_cancelled_at_a_commit_leaves_nothing(
+    rig: Rig, commit: int, written: bool
+) -> None:
+    gate = CommitGate(rig, commit, written=written)
+    running = asyncio.create_task(rig.pod())
+    await gate.entered.wait()
+    for operation in rig.node.operations.running():
+        assert operation.task is not None
+        operation.task.cancel()
+    with pytest.raises(Unavailable):
+        await running
+    assert rig.left() == {}
+    stored = rig.node.db.load()
+    assert (stored.sandboxes, stored.intents) == ((), ())
 
 
 async def test_a_failure_and_a_failed_clean_up_are_both_told_and_the_clean_up_is_kept(
