@@ -105,7 +105,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(max_size=8), _JSON, max_size=4))
 def test_every_plain_object_is_read_as_json_says(value: dict[str, object]) -> None:
     raw = json.dumps(value).encode()
@@ -113,6 +113,7 @@ def test_every_plain_object_is_read_as_json_says(value: dict[str, object]) -> No
         assert parse(raw).fields == value
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     try:

@@ -147,7 +147,7 @@ _VALUE = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["schemaVersion", "mediaType", "config", "layers", "manifests"]), _VALUE

@@ -95,6 +95,7 @@ def test_same_repository_by_another_version() -> None:
         reference.with_tag("../x")
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_refused_or_stable(text: str) -> None:
     try:
@@ -109,7 +110,7 @@ def test_any_text_is_refused_or_stable(text: str) -> None:
 _PART = st.from_regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", fullmatch=True)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     domain=st.sampled_from(["docker.io", "quay.io", "localhost:5000", "h.test:443"]),
     parts=st.lists(_PART, min_size=1, max_size=4),

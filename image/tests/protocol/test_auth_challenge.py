@@ -86,7 +86,7 @@ def test_bearer_with_a_realm_is_preferred() -> None:
     assert choose_challenge([bare, Challenge(scheme="negotiate")]) is None
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(alphabet='Bearsic ,="\\\t:/x', max_size=40), max_size=3))
 def test_any_header_is_read_or_refused(lines: list[str]) -> None:
     try:
@@ -98,7 +98,7 @@ def test_any_header_is_read_or_refused(lines: list[str]) -> None:
 _VALUE = st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(["realm", "service", "scope"]), _VALUE, min_size=1))
 def test_quoted_values_survive(parameters: dict[str, str]) -> None:
     quoted = {

@@ -45,7 +45,7 @@ def test_only_the_first_part_of_a_body_is_read() -> None:
     assert parse_error_body(b'{"errors":[]' + b" " * MAX_ERROR_BODY + b"}") == ()
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=80))
 def test_any_body_is_survived(body: bytes) -> None:
     parse_error_body(body)

@@ -1,5 +1,6 @@
 """Shared pieces of the registry tests: a client without pauses, and a hosts.toml directory."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,9 @@ from image.registry.client import RegistryClient
 from image.registry.http_transport import TransportLimits
 
 WriteHosts = Callable[[str, str], None]
+
+# pytest-asyncio asks for "the" loop before it sets its own; without this word Python makes one that nobody closes
+asyncio.set_event_loop(None)
 
 
 class MakeClient(Protocol):
@@ -31,8 +35,8 @@ def certs_d(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_client(certs_d: Path) -> MakeClient:
-    def make(*, retry: RetryPolicy = NO_PAUSE, stall: float = 5.0) -> RegistryClient:
-        limits = TransportLimits(connect=5.0, first_byte=stall, stall=stall)
+    def make(*, retry: RetryPolicy = NO_PAUSE, stall: float = 20.0) -> RegistryClient:
+        limits = TransportLimits(connect=20.0, first_byte=stall, stall=stall)
         return RegistryClient(registry_config_path=certs_d, limits=limits, retry=retry)
 
     return make

@@ -66,7 +66,7 @@ async def test_endless_error_body_is_cut() -> None:
 
 
 async def call(endpoint: Endpoint) -> None:
-    limits = TransportLimits(connect=2.0, first_byte=2.0, stall=2.0)
+    limits = TransportLimits(connect=20.0, first_byte=20.0, stall=20.0)
     async with HttpTransport(proxy=ProxyRules(), user_agent="t", limits=limits) as transport:
         caller = EndpointCaller(transport, AuthorizationSource(transport))
         url = blob_url(endpoint, REFERENCE, DIGEST)

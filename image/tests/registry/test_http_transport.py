@@ -13,11 +13,11 @@ from image.registry.http_transport import HttpTransport, Request, TransportLimit
 from image.tests.fakes.fake_registry import FakeRegistry, Fault
 from image.tests.fakes.fake_registry.certificates import make_certificate
 
-QUICK = TransportLimits(connect=2.0, first_byte=0.2, stall=0.2)
+USUAL = TransportLimits(connect=20.0, first_byte=20.0, stall=20.0)
 
 
 def transport(
-    *, limits: TransportLimits = QUICK, proxy: str = "", no_proxy: str = ""
+    *, limits: TransportLimits = USUAL, proxy: str = "", no_proxy: str = ""
 ) -> HttpTransport:
     rules = ProxyRules(proxy=proxy, no_proxy=no_proxy)
     return HttpTransport(proxy=rules, user_agent="lading-test", limits=limits)
@@ -123,7 +123,8 @@ async def test_stalled_body_is_given_up() -> None:
     with FakeRegistry() as registry:
         digest = registry.push_blob("a", b"x" * 1000)
         registry.add_fault(Fault(kind="stall", at_byte=10))
-        outcome = await fail(f"{registry.url}/v2/a/blobs/{digest}")
+        limits = TransportLimits(stall=0.2)
+        outcome = await fail(f"{registry.url}/v2/a/blobs/{digest}", using=transport(limits=limits))
     assert "no byte arrived for 0.2 s" in outcome.text
 
 
