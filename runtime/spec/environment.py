@@ -21,20 +21,19 @@ def merge_environment(defaults: Sequence[str], overrides: Iterable[str]) -> tupl
     `NAME=value` replaces in place or is appended, `NAME` alone unsets and is not added, an empty value is kept, and a
     default without `=` survives.
     """
-    merged = list(defaults)
-    places = {_name(entry): place for place, entry in enumerate(merged)}
-    unset: set[int] = set()
+    merged: list[str | None] = list(defaults)
+    places: dict[str, list[int]] = {}
+    for place, entry in enumerate(defaults):
+        places.setdefault(_name(entry), []).append(place)
     for entry in overrides:
-        name = _name(entry)
-        if "=" not in entry:
-            if name in places:
-                unset.add(places.pop(name))
-        elif name in places:
-            merged[places[name]] = entry
-        else:
-            places[name] = len(merged)
-            merged.append(entry)
-    return tuple(entry for place, entry in enumerate(merged) if place not in unset)
+        taken = places.pop(_name(entry), [])
+        for place in taken:
+            merged[place] = None
+        if "=" in entry:
+            place = taken[0] if taken else len(merged)
+            merged[place : place + 1] = [entry]
+            places[_name(entry)] = [place]
+    return tuple(entry for entry in merged if entry is not None)
 
 
 def usable_entries(entries: Iterable[str]) -> tuple[str, ...]:

@@ -35,9 +35,7 @@ def check_text(subject: str, what: str, value: str, *, limit: int = MAX_TEXT) ->
         raise InvalidArgument(subject, cause, remedy="remove it", reason="BadCharacter")
 
 
-def check_texts(
-    subject: str, what: str, values: Iterable[str], *, limit: int = MAX_TEXT
-) -> None:
+def check_texts(subject: str, what: str, values: Iterable[str], *, limit: int = MAX_TEXT) -> None:
     """Check several texts.
 
     Raises:

@@ -39,10 +39,10 @@ def _with_swap(merged: LinuxResources, change: LinuxResources) -> LinuxResources
     return merged
 
 
-def _with_hugepages(
-    current: LinuxResources, change: LinuxResources
-) -> tuple[HugepageLimit, ...]:
-    sizes = {limit.page_size: limit for limit in (*current.hugepage_limits, *change.hugepage_limits)}
+def _with_hugepages(current: LinuxResources, change: LinuxResources) -> tuple[HugepageLimit, ...]:
+    sizes = {
+        limit.page_size: limit for limit in (*current.hugepage_limits, *change.hugepage_limits)
+    }
     return tuple(sizes.values())
 
 

@@ -40,9 +40,7 @@ def check_pod_security(subject: str, config: SandboxConfig, features: RuntimeFea
     _check_selinux(subject, security.selinux)
 
 
-def check_container_security(
-    subject: str, config: ContainerConfig, sandbox: SandboxConfig
-) -> None:
+def check_container_security(subject: str, config: ContainerConfig, sandbox: SandboxConfig) -> None:
     """Refuse security settings that a container cannot have, or not in this pod.
 
     Raises:
@@ -98,7 +96,9 @@ def _check_against_pod(subject: str, own: NamespaceOptions, pod: NamespaceOption
         # POD in a pod on the host's namespace means that namespace; the other way round is an escape.
         if mine is NamespaceMode.NODE and theirs is not NamespaceMode.NODE:
             cause = f"asks for the host's {name} namespace, but its pod has its own"
-            raise _refused(subject, cause, "ask the same for pod and container", "NamespaceConflict")
+            raise _refused(
+                subject, cause, "ask the same for pod and container", "NamespaceConflict"
+            )
     if own.pid is NamespaceMode.NODE and pod.pid is not NamespaceMode.NODE:
         cause = "asks for the host's PID namespace, but its pod does not have it"
         raise _refused(subject, cause, "ask the same for pod and container", "NamespaceConflict")
@@ -123,7 +123,9 @@ def _check_userns(subject: str, userns: UserNamespace, features: RuntimeFeatures
         raise _refused(subject, cause, "use POD or NODE", "BadUserNamespace")
     # The kubelet knows one mapping per pod (KEP-127); volumes are mapped by the same.
     if len(userns.uids) != 1 or userns.uids != userns.gids or not _is_usable(userns.uids[0]):
-        cause = "has user namespace mappings other than one line from id 0, alike for users and groups"
+        cause = (
+            "has user namespace mappings other than one line from id 0, alike for users and groups"
+        )
         raise _refused(subject, cause, "give one mapping of container id 0", "BadUserNamespace")
     if not features.user_namespaces:
         cause = "asks for a user namespace, but this handler's runtime cannot map volumes"

@@ -70,6 +70,11 @@ class ProfileContext:
     capabilities: frozenset[str]
     kernel_release: str = ""
 
+    @property
+    def native(self) -> str:
+        """The architecture of the host's own programs, empty when it is not known."""
+        return self.architectures[0] if self.architectures else ""
+
 
 def localhost_profile(text: str, context: ProfileContext) -> Spec:
     """Return `linux.seccomp` for the text of a profile file.
@@ -115,11 +120,11 @@ def _architectures(profile: Spec, context: ProfileContext) -> list[JsonValue]:
         return list(context.architectures)
     if named:
         return list(named)
-    native = context.architectures[0]
+    native = context.native
     for entry in mapped:
         if entry.get("architecture") == native:
             return [native, *texts_at(entry, "subArchitectures")]
-    return [native]
+    return list(context.architectures[:1])
 
 
 def _rule(entry: Spec, context: ProfileContext) -> Spec | None:
@@ -180,7 +185,7 @@ def _kernel_fits(includes: Spec, excludes: Spec, context: ProfileContext) -> boo
 
 
 def _names_of_native(context: ProfileContext) -> set[str]:
-    native = context.architectures[0]
+    native = context.native
     return {native, _ARCHITECTURES.get(native, native)}
 
 
