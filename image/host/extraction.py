@@ -292,8 +292,10 @@ class ExtractionRoot:
         for path, attributes in sorted(self._directories.items(), key=_depth, reverse=True):
             try:
                 fd = open_directory(self._root, path)
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # replaced by something else later in the tar
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                    raise
+                continue  # it or a parent was replaced by something else later in the tar
             self._finish_directory(fd, attributes)
 
     def _finish_directory(self, fd: int, attributes: Attributes) -> None:

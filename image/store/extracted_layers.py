@@ -5,6 +5,7 @@ Promise: a directory under `layers/` is complete and durable; what is unfinished
 `trusted.` attributes want CAP_SYS_ADMIN, and their paths are opened below the layer's root without following links.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -92,8 +93,10 @@ def _mark_opaque(root: Path, opaque: Sequence[str]) -> None:
 def _mark(root_fd: int, path: bytes, name: str) -> None:
     try:
         fd = open_directory(root_fd, path)
-    except (FileNotFoundError, NotADirectoryError):
-        return  # the layer replaced the directory by something else after the mark
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+        return  # the layer replaced it, or a parent, by something else after the mark
     try:
         os.setxattr(fd, name, b"y")
         os.fsync(fd)

@@ -97,24 +97,17 @@ class ImageDatabase:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # SQLite ends it by itself when the disk is full
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._commit()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 raise ResourceExhausted(
                     str(self._path), "disk is full", remedy="remove images or free space"
                 ) from error
             raise Internal(str(self._path), f"image database: {error}") from error
-
-    def _commit(self) -> None:
-        try:
-            self._connection.execute("COMMIT")
-        except sqlite3.Error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
 
     def rows(self, query: str) -> list[tuple[str | int, ...]]:
         """Return all rows of a query without parameters."""

@@ -1,0 +1,80 @@
+"""Tests of messages: what is written is read back, and secrets are not shown."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from image.errors import FailedPrecondition, Internal, ResourceExhausted
+from image.model.json_document import JsonObject, parse_json_object
+from image.model.records import RegistryAuth
+from image.store.layer_store import LayerSummary
+from image.tests.store.image_making import commit_of, layer
+from image.worker import messages
+from image.worker.messages import PullEvent, WorkerRequest
+
+
+def over_the_wire(message: Mapping[str, object]) -> JsonObject:
+    return parse_json_object(json.dumps(message).encode(), subject="message", max_bytes=1 << 20)
+
+
+def request(auth: RegistryAuth | None) -> WorkerRequest:
+    return WorkerRequest(
+        reference="r.test/app:1",
+        platform="linux/amd64",
+        auth=auth,
+        staging="/s",
+        layers="/l",
+        registry_config_path="/c",
+        proxy="http://user:S3CR3T@proxy",
+        no_proxy="",
+        require_schema2=True,
+        max_concurrent_downloads=3,
+        max_layer_bytes=4,
+        max_layer_entries=5,
+        max_path_depth=6,
+    )
+
+
+@pytest.mark.parametrize("auth", [None, RegistryAuth(username="u", password="S3CR3T")])
+def test_request_is_read_back_and_shows_no_secret(auth: RegistryAuth | None) -> None:
+    sent = request(auth)
+    assert messages.read_request(over_the_wire(sent.message())) == sent
+    assert "S3CR3T" not in repr(sent)
+
+
+def test_event_error_and_summary_are_read_back() -> None:
+    event = PullEvent(status="Downloading", layer="abc", current=1, total=2)
+    assert messages.read_event(over_the_wire(messages.event_message(event))) == event
+    error = ResourceExhausted("x", "disk is full", remedy="r", reason="DiskFull", details=("d",))
+    found = messages.read_error(over_the_wire(messages.error_message(error)))
+    assert type(found) is ResourceExhausted
+    assert str(found) == str(error)
+    path = b"caf\xe9/\xff".decode("latin-1")
+    summary = LayerSummary(kind="extract", opaque=("", path), used_bytes=5, inodes=6)
+    assert messages.read_summary(over_the_wire(messages.summary_fields(summary))) == summary
+
+
+def test_commit_is_read_back() -> None:
+    commit = commit_of("app:1", (layer("f"),))
+    message = over_the_wire(messages.commit_message(commit))
+    assert messages.read_commit(message, commit.reference) == commit
+
+
+def test_unknown_error_class_is_internal() -> None:
+    message = {"class": "SystemExit", "subject": "", "cause": "", "remedy": "", "reason": ""}
+    assert type(messages.read_error(over_the_wire(message))) is Internal
+
+
+@pytest.mark.parametrize(
+    "opaque", [["\u0100"], ["x"] * 50_001, "text"], ids=["no path", "too many", "no list"]
+)
+def test_impossible_summary_is_refused(opaque: object) -> None:
+    message = {"layer_kind": "extract", "used_bytes": 1, "inodes": 1, "opaque": opaque}
+    with pytest.raises(FailedPrecondition):
+        messages.read_summary(over_the_wire(message))
+
+
+def test_bytes_that_are_no_base64_are_refused() -> None:
+    with pytest.raises(FailedPrecondition):
+        messages.decode_bytes(over_the_wire({"x": "!"}), "x")

@@ -1,0 +1,25 @@
+"""Tests of progress events."""
+
+import pytest
+
+from image.worker import progress as progress_module
+from image.worker.messages import PullEvent
+from image.worker.progress import LayerProgress
+
+
+async def test_events_are_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now)
+    told: list[PullEvent] = []
+    progress = LayerProgress("abc", 50, told.append)
+    for count in range(10):
+        progress.downloaded(count)
+        progress.extracted(count)
+    now += 0.2
+    progress.downloaded(40)
+    progress.download_complete()
+    assert [(e.status, e.current, e.total) for e in told] == [
+        ("Downloading", 0, 50),
+        ("Downloading", 40, 50),
+        ("Download complete", 0, 0),
+    ]
