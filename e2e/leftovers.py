@@ -77,7 +77,7 @@ def own_processes(marks: list[str]) -> Iterator[tuple[int, str]]:
         except OSError:
             continue
         if state != "Z" and any(mark in text for mark in marks):
-            yield int(entry.name), f"{entry.name} {command.strip()[:200]}"
+            yield int(entry.name), command.strip()[:200]
 
 
 def root_mount(mountinfo: str) -> str:

@@ -5,6 +5,7 @@ Everything a daemon under test needs, in one context manager; what a run leaves 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,9 +27,15 @@ class Session:
     registry: Registry
 
 
+def interrupted(number: int, frame: object) -> None:
+    """Let SIGTERM (a CI's time limit) unwind like Ctrl-C, so that nothing of the run stays behind."""
+    raise KeyboardInterrupt(f"ended by signal {number}")
+
+
 @contextmanager
 def private_session(*, keep: bool = False) -> Iterator[Session]:
     """Give a session in private namespaces; `keep` leaves the folders."""
+    signal.signal(signal.SIGTERM, interrupted)
     enter_private_namespaces()
     images = load_images()
     workspace = make_workspace()
