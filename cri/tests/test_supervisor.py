@@ -58,4 +58,3 @@ async def test_stop_ends_everything_quietly(caplog: pytest.LogCaptureFixture) ->
     await supervisor.stop()
     assert supervisor.running() == ()
     assert caplog.text == ""
-
