@@ -9,10 +9,11 @@ length, and mappings with text keys. A plan per class is made once: 200 containe
 """
 
 import json
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
+from itertools import repeat
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import NewType, Protocol, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -189,57 +190,71 @@ def _enum_decoder(kind: type[Enum]) -> _Convert:
 def _dataclass_decoder(kind: type) -> _Convert:
     assert is_dataclass(kind)
     hints = get_type_hints(kind)
-    plan = [(field.name, hints[field.name], _decoder(hints[field.name])) for field in fields(kind)]
-    required = [
-        field.name
-        for field in fields(kind)
-        if field.default is MISSING and field.default_factory is MISSING
-    ]
+    names = {field.name for field in fields(kind)}
+    plain = [(name, hints[name]) for name in names if hints[name] in _WORDS]
+    others = [(name, _decoder(hints[name])) for name in names if hints[name] not in _WORDS]
+    required = [field.name for field in fields(kind) if _has_no_default(field)]
     build = cast(_Build, kind)
 
     def read(value: object) -> object:
         if type(value) is not dict:
             raise _Mismatch("is not an object")
-        known: dict[str, object] = {}
-        for name, hint, convert in plan:
-            if name not in value:
-                continue
-            part = value[name]
-            known[name] = part if type(part) is hint else _within(f".{name}", convert, part)
-        for name in required:
-            if name not in known:
-                raise _Mismatch(f"lacks {name}")
-        return build(**known)
+        # What json.loads made is ours alone, so values are converted in its place.
+        if value.keys() != names:
+            value = _known_parts(value, names, required)
+        name = ""
+        try:
+            for name, hint in plain:
+                if name in value and type(value[name]) is not hint:
+                    value[name] = _decoder(hint)(value[name])
+            for name, convert in others:
+                if name in value:
+                    value[name] = convert(value[name])
+        except _Mismatch as error:
+            error.place.append(f".{name}")
+            raise
+        return build(**value)
 
     return read
 
 
-def _within(place: str, convert: _Convert, value: object) -> object:
-    try:
-        return convert(value)
-    except _Mismatch as error:
-        error.place.append(place)
-        raise
+def _has_no_default(field: Field[object]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _known_parts(
+    value: dict[str, object], names: Collection[str], required: Iterable[str]
+) -> dict[str, object]:
+    for name in required:
+        if name not in value:
+            raise _Mismatch(f"lacks {name}")
+    return {name: part for name, part in value.items() if name in names}
 
 
 def _tuple_decoder(arguments: tuple[object, ...]) -> _Convert:
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         item = _decoder(arguments[0])
-
-        def read_many(value: object) -> object:
-            return tuple(_within(f"[{i}]", item, part) for i, part in enumerate(_list(value)))
-
-        return read_many
+        return lambda value: _converted(value, repeat(item))
     items = [_decoder(argument) for argument in arguments]
 
     def read_fixed(value: object) -> object:
-        parts = _list(value)
-        if len(parts) != len(items):
+        if len(_list(value)) != len(items):
             raise _Mismatch(f"does not have {len(items)} entries")
-        pairs = zip(items, parts, strict=True)
-        return tuple(_within(f"[{i}]", read, part) for i, (read, part) in enumerate(pairs))
+        return _converted(value, items)
 
     return read_fixed
+
+
+def _converted(value: object, converts: Iterable[_Convert]) -> tuple[object, ...]:
+    parts = _list(value)
+    done: list[object] = []
+    try:
+        for part, convert in zip(parts, converts, strict=False):
+            done.append(convert(part))
+    except _Mismatch as error:
+        error.place.append(f"[{len(done)}]")
+        raise
+    return tuple(done)
 
 
 def _list(value: object) -> list[object]:
@@ -254,6 +269,13 @@ def _mapping_decoder(item: object) -> _Convert:
     def read(value: object) -> object:
         if not isinstance(value, dict):
             raise _Mismatch("is not an object")
-        return {key: _within(f".{key}", convert, part) for key, part in value.items()}
+        key = ""
+        try:
+            for key, part in value.items():
+                value[key] = convert(part)
+        except _Mismatch as error:
+            error.place.append(f".{key}")
+            raise
+        return value
 
     return read

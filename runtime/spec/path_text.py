@@ -3,8 +3,6 @@
 What is done to a path here says nothing about links; whoever opens one does so below the container's root.
 """
 
-from pathlib import PurePosixPath
-
 
 def clean_path(path: str) -> str:
     """Return the absolute form without empty, `.` and `..` parts; `..` at the root stays at the root."""
@@ -19,7 +17,7 @@ def clean_path(path: str) -> str:
 
 def is_at_or_below(path: str, ancestor: str) -> bool:
     """Tell whether one clean path is another, or inside of it."""
-    return PurePosixPath(path).is_relative_to(ancestor)
+    return path == ancestor or path.startswith(f"{ancestor.rstrip('/')}/")
 
 
 def depth(path: str) -> int:

@@ -23,6 +23,7 @@ def test_text_within_limits_passes(good: str) -> None:
 def test_long_text_and_nul_are_refused_without_quoting_it(bad: str, reason: str) -> None:
     with pytest.raises(InvalidArgument, match=reason) as caught:
         limits.check_texts("thing", "a path", ["fine", bad])
+
     assert len(str(caught.value)) < 200
 
 
