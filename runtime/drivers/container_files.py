@@ -4,6 +4,7 @@ One small JSON file on tmpfs, written once after create. Also knows which files 
 """
 
 import json
+import posixpath
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -73,6 +74,22 @@ def remove_files(bundle: Path) -> None:
     for leftover in bundle.glob("exec-*"):
         with suppress(OSError):
             leftover.unlink()
+
+
+def planned_cgroup(bundle: Path, id: str) -> str:
+    """Return the cgroup that a half-made container was to get, empty unless it can only be this container's.
+
+    Only the cgroupfs form is answered (an absolute path), and only when the container's id is part of the last name.
+    """
+    try:
+        spec: object = json.loads((bundle / CONFIG).read_bytes())
+    except (OSError, ValueError):
+        return ""
+    linux = spec.get("linux") if isinstance(spec, dict) else None
+    path = linux.get("cgroupsPath") if isinstance(linux, dict) else None
+    if not isinstance(path, str) or not path.startswith("/") or ".." in path.split("/"):
+        return ""
+    return posixpath.normpath(path) if id in posixpath.basename(path) else ""
 
 
 def cgroup_of(pid: int) -> str:

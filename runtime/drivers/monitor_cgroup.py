@@ -14,6 +14,7 @@ waits for a byte on its start pipe meanwhile.
 import asyncio
 import logging
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -78,15 +79,25 @@ class MonitorCgroup:
                 _log.warning("monitors stay in the daemon's cgroup of %s: %s", directory, error)
 
     async def spawn(self, start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-        """Call `start` in the thread; after a cancellation the started process is killed."""
+        """Call `start` in the thread. A cancelled call waits for it (1 ms) and kills what it started.
+
+        Raises:
+            OSError: the program cannot be started.
+        """
         if self._thread is None:
             return start()
         started = asyncio.get_running_loop().run_in_executor(self._thread, start)
-        try:
-            return await asyncio.shield(started)
-        except asyncio.CancelledError:
-            started.add_done_callback(_kill_started)
-            raise
+        cancelled: asyncio.CancelledError | None = None
+        while not started.done():
+            try:
+                await asyncio.wait({started})
+            except asyncio.CancelledError as error:
+                cancelled = error  # a process that nobody knows must not go on: see it through
+        if cancelled is None:
+            return started.result()
+        if started.exception() is None:
+            _kill(started.result())
+        raise cancelled
 
     def adopt(self, pid: int) -> None:
         """Move a process into the cgroup where threads cannot be members."""
@@ -98,12 +109,10 @@ class MonitorCgroup:
             _log.warning("monitor %d stays in the daemon's cgroup: %s", pid, error)
 
 
-def _kill_started(started: asyncio.Future[subprocess.Popen[bytes]]) -> None:
-    if not started.cancelled() and started.exception() is None:
-        process = started.result()
-        process.returncode = -9  # the reaper collects it; ~Popen must not try
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, 9)
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.returncode = -signal.SIGKILL  # the reaper collects it; ~Popen must not try
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGKILL)
 
 
 def _remove_if_empty(directory: Path) -> None:

@@ -6,6 +6,7 @@ operations may run at once, except start and delete, which exclude each other. C
 
 import asyncio
 import json
+import logging
 import signal
 import socket
 import time
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.drivers.container_exit import ExitSources, wait_for_exit
-from runtime.drivers.container_files import ContainerNotes, remove_files
+from runtime.drivers.container_files import ContainerNotes
+from runtime.drivers.container_removal import remove_container
 from runtime.drivers.driver import (
     ContainerIdentity,
     ExecRequest,
@@ -36,12 +38,13 @@ from runtime.drivers.resource_document import resources_document
 from runtime.errors import (
     DeadlineExceeded,
     FailedPrecondition,
-    Internal,
     PodRuntimeError,
     Unimplemented,
 )
 from runtime.host import cgroups
 from runtime.records.resources import LinuxResources
+
+_log = logging.getLogger(__name__)
 
 _FORCED_END_SECONDS = 20.0
 """From SIGKILL to the end as delete waits for it; beyond that something hangs in the kernel."""
@@ -244,7 +247,9 @@ class OciContainer:
         self._check_alive("update")
         document = resources_document(resources)
         if document:
-            await self._change("update", "--resources=-", self.id, stdin=json.dumps(document))
+            text = json.dumps(document)
+            _log.debug("update of %s: %s", self.id, text)
+            await self._change("update", "--resources=-", self.id, stdin=text)
 
     async def _change(self, verb: str, *arguments: str, stdin: str = "") -> None:
         async with logged_operation(verb, self.id, self._settings.slow_call_seconds):
@@ -315,7 +320,13 @@ class OciContainer:
         ):
             if not self._deleted:
                 await self._end_created()
-                await self._remove()
+                await remove_container(
+                    self._command,
+                    self._services.exit_files,
+                    self.id,
+                    self._parts.bundle,
+                    self._parts.monitor,
+                )
                 self._deleted = True
 
     async def _end_created(self) -> None:
@@ -340,30 +351,6 @@ class OciContainer:
             return "created"
         states = await self._command.states(subject=f"delete container {self.id}")
         return next((state.status for state in states if state.id == self.id), "stopped")
-
-    async def _remove(self) -> None:
-        subject = f"delete container {self.id}"
-        if self._command.knows(self.id):
-            result = await self._command.try_call("delete", self.id, subject=subject)
-            if result.exit_code != 0 and self._command.knows(self.id):
-                # crun and runc refuse while a zombie of the container waits for its parent; force waits for it.
-                await self._command.call("delete", "--force", self.id, subject=subject)
-        await self._end_monitor(subject)
-        self._services.exit_files.remove(self.id)
-        remove_files(self._parts.bundle)
-
-    async def _end_monitor(self, subject: str) -> None:
-        """Wait for conmon, which ends by itself 1 ms after its exit file; a stuck one is killed."""
-        monitor = self._parts.monitor
-        if monitor is None or monitor.has_ended():
-            return
-        await asyncio.wait({monitor.ended}, timeout=1.0)
-        if monitor.has_ended():
-            return
-        monitor.signal(signal.SIGKILL)
-        await asyncio.wait({monitor.ended}, timeout=_FORCED_END_SECONDS)
-        if not monitor.has_ended():
-            raise Internal(subject, "its monitor does not end after SIGKILL", program="conmon")
 
     async def close(self) -> None:
         """Free the handle; see ContainerHandle."""

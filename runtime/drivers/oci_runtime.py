@@ -6,8 +6,7 @@ on tmpfs, so nothing here survives a reboot and nothing here needs an fsync.
 """
 
 import asyncio
-import os
-import signal
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from runtime.drivers.container_files import (
     ContainerNotes,
     cgroup_of,
+    planned_cgroup,
     read_notes,
     remove_files,
     write_config,
@@ -28,7 +28,8 @@ from runtime.drivers.driver import (
 )
 from runtime.drivers.driver_settings import DriverServices, OciRuntimeSettings
 from runtime.drivers.failure_causes import unknown_container
-from runtime.drivers.monitor import MONITOR_PID_FILE, MonitorStart, StartedMonitor
+from runtime.drivers.monitor import MonitorStart, StartedMonitor
+from runtime.drivers.monitor_removal import end_monitors_of
 from runtime.drivers.oci_command import OciCommand
 from runtime.drivers.oci_container import OciContainer, OciContainerParts
 from runtime.drivers.operation_log import logged_operation
@@ -37,8 +38,7 @@ from runtime.drivers.runtime_probe import probe_runtime
 from runtime.errors import Internal
 from runtime.host import cgroups
 
-_MONITOR_DEATH_SECONDS = 5.0
-"""A killed monitor is gone in 1 ms unless it hangs in a write to a dead disk."""
+_log = logging.getLogger(__name__)
 
 
 class OciRuntimeDriver:
@@ -62,6 +62,7 @@ class OciRuntimeDriver:
             self._services.start_limit,
         ):
             write_config(request.bundle, request.spec)
+            _log.debug("spec of %s: %s", request.id, request.spec)
             since = self._services.reaper.mark()
             try:
                 started = await self._monitors.create(request)
@@ -86,18 +87,16 @@ class OciRuntimeDriver:
     def _handle(
         self, request: CreateRequest, started: StartedMonitor, since: float
     ) -> OciContainer:
-        init = open_process(started.container_pid)
-        monitor = open_process(started.monitor_pid)
-        if init is None or monitor is None:
-            for watch in (init, monitor):
-                if watch is not None:
-                    watch.close()
-            raise Internal(
-                f"create container {request.id}",
-                "its first process or its monitor ended at once",
-                reason="EndedAtOnce",
-            )
-        notes = ContainerNotes(log_path=request.log_path, cgroup=cgroup_of(init.pid))
+        subject = f"create container {request.id}"
+        init, monitor = open_both(started, subject)
+        cgroup = cgroup_of(init.pid)
+        wanted = planned_cgroup(request.bundle, request.id)
+        if wanted and cgroup != wanted:
+            # Outside its pod's cgroup it would have no limit at all (security rule H4).
+            init.close()
+            monitor.close()
+            raise Internal(subject, f"it is in cgroup {cgroup or '/'} instead of {wanted}")
+        notes = ContainerNotes(log_path=request.log_path, cgroup=cgroup)
         write_notes(request.bundle, notes)
         identity = ContainerIdentity(
             pid=init.pid,
@@ -150,30 +149,14 @@ class OciRuntimeDriver:
     async def delete_leftover(self, id: str, bundle: Path) -> None:
         """Remove whatever is left of a container; see ContainerDriver."""
         async with logged_operation("delete leftover", id, self._settings.slow_call_seconds):
-            cgroup = read_notes(bundle).cgroup
-            await self._end_monitor(id, bundle)
+            cgroup = read_notes(bundle).cgroup or planned_cgroup(bundle, id)
+            await end_monitors_of(id, bundle)
             if self._command.knows(id):
                 await self._command.call("delete", "--force", id, subject=f"delete leftover {id}")
             if cgroup:
                 await asyncio.to_thread(self._remove_cgroup, cgroup)
             self._services.exit_files.remove(id)
             remove_files(bundle)
-
-    async def _end_monitor(self, id: str, bundle: Path) -> None:
-        """Kill the monitor whose pid the bundle names, if it is still this container's."""
-        with suppress(OSError, ValueError):
-            pid = int((bundle / MONITOR_PID_FILE).read_text())
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if id.encode() not in words:
-                return  # the number went to another process
-            watch = open_process(pid)
-            if watch is None:
-                return
-            try:
-                watch.signal(signal.SIGKILL)
-                await asyncio.wait({watch.ended}, timeout=_MONITOR_DEATH_SECONDS)
-            finally:
-                watch.close()
 
     def _remove_cgroup(self, cgroup: str) -> None:
         for _ in range(10):
@@ -183,6 +166,21 @@ class OciRuntimeDriver:
             cgroups.remove(self._services.cgroups, cgroup)
 
 
+def open_both(started: StartedMonitor, subject: str) -> tuple[ProcessWatch, ProcessWatch]:
+    """Take hold of a new container's first process and monitor.
+
+    Raises:
+        Internal: one of them has ended already.
+    """
+    init, monitor = open_process(started.container_pid), open_process(started.monitor_pid)
+    if init is not None and monitor is not None:
+        return init, monitor
+    for watch in (init, monitor):
+        if watch is not None:
+            watch.close()
+    raise Internal(subject, "its first process or its monitor ended at once", reason="EndedAtOnce")
+
+
 def monitor_is_alive(identity: ContainerIdentity) -> bool:
     """Whether a container's monitor still runs; recovery asks before it opens the container."""
     watch = open_process(identity.monitor_pid, identity.monitor_start_time)
@@ -190,4 +188,4 @@ def monitor_is_alive(identity: ContainerIdentity) -> bool:
         return False
     alive = not watch.has_ended()
     watch.close()
-    return alive and os.path.exists(f"/proc/{identity.monitor_pid}")
+    return alive

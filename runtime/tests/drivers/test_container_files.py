@@ -10,6 +10,7 @@ from runtime.drivers import container_files
 from runtime.drivers.container_files import (
     ContainerNotes,
     cgroup_of,
+    planned_cgroup,
     read_notes,
     remove_files,
     write_config,
@@ -77,3 +78,26 @@ def test_cgroup_of_a_process_that_is_gone() -> None:
     with subprocess.Popen(["true"]) as process:
         pass
     assert cgroup_of(process.pid) == ""
+
+
+@pytest.mark.parametrize(
+    ("config", "cgroup"),
+    [
+        ('{"linux": {"cgroupsPath": "/pods/p//ab"}}', "/pods/p/ab"),
+        ('{"linux": {"cgroupsPath": "/pods/lading-ab.scope"}}', "/pods/lading-ab.scope"),
+        ('{"linux": {"cgroupsPath": "/pods"}}', ""),
+        ('{"linux": {"cgroupsPath": "/pods/../ab"}}', ""),
+        ('{"linux": {"cgroupsPath": "kube.slice:lading:ab"}}', ""),
+        ('{"linux": {}}', ""),
+        ("{}", ""),
+        ("[]", ""),
+        ("{", ""),
+        (None, ""),
+    ],
+)
+def test_planned_cgroup_is_told_only_when_it_is_surely_the_containers(
+    tmp_path: Path, config: str | None, cgroup: str
+) -> None:
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    assert planned_cgroup(tmp_path, "ab") == cgroup

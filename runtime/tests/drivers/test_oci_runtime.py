@@ -3,14 +3,18 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from e2e.contracts.driver_contract import DriverContract
+from runtime.drivers.container_files import ContainerNotes, write_notes
 from runtime.drivers.driver import ContainerIdentity
-from runtime.drivers.oci_runtime import monitor_is_alive
+from runtime.drivers.monitor import StartedMonitor
+from runtime.drivers.oci_runtime import monitor_is_alive, open_both
 from runtime.errors import DeadlineExceeded, Internal, InvalidArgument, NotFound
+from runtime.host import cgroups
 from runtime.tests.fakes.fake_programs import FakePrograms, fake_programs
 
 
@@ -72,6 +76,63 @@ async def test_monitor_that_dies_without_an_answer_is_told(scene: FakePrograms) 
     with pytest.raises(Internal) as caught:
         await scene.driver.create(request)
     assert "container not started" in str(caught.value)
+
+
+async def test_container_in_another_cgroup_than_asked_for_is_refused(scene: FakePrograms) -> None:
+    request = scene.request()
+    spec = {**request.spec, "linux": {"cgroupsPath": f"/pods/{request.id}"}}
+    with pytest.raises(Internal) as caught:
+        await scene.driver.create(replace(request, spec=spec))
+    assert f"instead of /pods/{request.id}" in str(caught.value)
+    assert left_in(scene) == []
+
+
+async def test_container_that_ended_at_once_is_told() -> None:
+    gone = StartedMonitor(monitor_pid=os.getpid(), container_pid=0)
+    with pytest.raises(Internal) as caught:
+        open_both(gone, "create")
+    assert caught.value.reason == "EndedAtOnce"
+
+
+async def test_undo_finishes_when_it_is_cancelled_itself(
+    scene: FakePrograms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.hang("create")
+    request = scene.request()
+    undone = asyncio.Event()
+    undoing = asyncio.Event()
+
+    async def slow_undo(id: str, bundle: Path) -> None:
+        undoing.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        undone.set()
+
+    monkeypatch.setattr(scene.driver, "delete_leftover", slow_undo)
+    task = asyncio.get_running_loop().create_task(scene.driver.create(request))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await undoing.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert undone.is_set()
+    monkeypatch.undo()
+
+
+async def test_leftover_with_a_cgroup_has_it_emptied_and_removed(
+    scene: FakePrograms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    alive = [2, 1, 0]
+    monkeypatch.setattr(cgroups, "kill_all", lambda *_: alive.pop(0))
+    monkeypatch.setattr(cgroups, "remove", lambda _, path: calls.append(path))
+    request = scene.request()
+    write_notes(request.bundle, ContainerNotes(cgroup="/pods/a"))
+    (request.bundle / "monitor.pid").write_text("no number")
+    await scene.driver.delete_leftover(request.id, request.bundle)
+    assert calls == ["/pods/a"]
+    assert alive == []
 
 
 async def test_monitor_is_alive_until_it_is_not(scene: FakePrograms) -> None:

@@ -1,0 +1,40 @@
+"""Tests of ending all monitor processes of a container."""
+
+import subprocess
+from pathlib import Path
+
+from runtime.drivers.monitor_removal import end_monitors_of
+from runtime.drivers.process_watch import start_time_of
+
+
+def monitor(id: str) -> "subprocess.Popen[bytes]":
+    """Start a process with a monitor's command line: `sh` takes `-c ID`, and the rest is its program."""
+    return subprocess.Popen(["sh", "-s", "-c", id], stdin=subprocess.PIPE)
+
+
+def reap(process: "subprocess.Popen[bytes]") -> int:
+    assert process.stdin is not None
+    process.stdin.close()
+    return process.wait(5)
+
+
+async def test_children_with_the_containers_id_are_ended(tmp_path: Path) -> None:
+    mine, other = monitor("ab"), monitor("cd")
+    await end_monitors_of("ab", tmp_path)
+    assert reap(mine) == -9
+    assert other.poll() is None
+    assert reap(other) == 0
+
+
+async def test_pid_of_another_process_in_the_file_is_spared(tmp_path: Path) -> None:
+    other = monitor("cd")
+    (tmp_path / "monitor.pid").write_text(str(other.pid))
+    await end_monitors_of("ab", tmp_path)
+    assert start_time_of(other.pid) > 0
+    assert reap(other) == 0
+
+
+async def test_nothing_to_end_is_no_error(tmp_path: Path) -> None:
+    for text in ("", "nonsense", "999999999"):
+        (tmp_path / "monitor.pid").write_text(text)
+        await end_monitors_of("ab", tmp_path)
