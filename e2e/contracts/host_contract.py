@@ -126,8 +126,9 @@ class HostContract:
         await world.host.destroy_pod_files(directory)
 
     async def test_pod_file_with_a_path_for_a_name_is_refused(self, world: HostWorld) -> None:
-        with pytest.raises(InvalidArgument):
-            await world.host.make_pod_files(world.directory, (("../hosts", ""),), 0)
+        for name in ("../hosts", "..", ""):
+            with pytest.raises(InvalidArgument):
+                await world.host.make_pod_files(world.directory, ((name, ""),), 0)
 
     async def test_overlay_is_mounted_and_unmounted(self, world: HostWorld) -> None:
         wanted = overlay_of(world)
