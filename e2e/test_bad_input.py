@@ -46,7 +46,9 @@ BAD_PODS: dict[str, PodChange] = {
     "sysctl by value": lambda config: set_sysctl(
         config, "kernel.shm_rmid_forced", "1+kernel.core_pattern=x"
     ),
-    "escaping cgroup": lambda config: setattr(config.linux, "cgroup_parent", "/../../lading-e2e-escaped"),
+    "escaping cgroup": lambda config: setattr(
+        config.linux, "cgroup_parent", "/../../lading-e2e-escaped"
+    ),
     "port out of range": lambda config: config.port_mappings.append(
         api_pb2.PortMapping(container_port=80, host_port=70000)
     ),

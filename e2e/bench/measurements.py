@@ -138,7 +138,10 @@ def pods_in_parallel(
 
 
 def memory(contender: Contender, place: Surroundings, name: str, pods: int) -> Samples:
-    """Measure the memory of idle pods and of the daemon."""
+    """Measure the memory of the daemon with all its helpers but no pod, and of idle pods.
+
+    What a pod costs is the growth of everything together, the daemon's own growth included.
+    """
     before = total_megabytes(contender.processes(), WORKLOAD)
     running = [pod_up(contender, place, f"{name}-{number}", Stopwatch()) for number in range(pods)]
     time.sleep(2.0)
@@ -146,7 +149,11 @@ def memory(contender: Contender, place: Surroundings, name: str, pods: int) -> S
     daemon = pss_kilobytes(contender.daemon.process.pid) / 1024
     for pod in running:
         pod_down(contender, pod, Stopwatch())
-    return {"MB per idle pod": [(after - before) / pods], "MB of daemon": [daemon]}
+    return {
+        "MB per idle pod": [(after - before) / pods],
+        "MB of daemon": [before],
+        "MB of daemon with pods": [daemon],
+    }
 
 
 def big_list(
