@@ -80,6 +80,8 @@ async def world(tmp_path: Path, pause_program: Path) -> AsyncIterator[RealWorld]
         for program in made.started:
             program.kill()
             await program.wait()
+        for pin in tmp_path.glob("*/pid"):
+            await made.host.destroy_namespaces(pin.parent)  # ends a pause process too
         with suppress(FailedPrecondition):
             await made.host.kill_cgroup(made.cgroup)
         await made.host.remove_cgroup(made.cgroup)
