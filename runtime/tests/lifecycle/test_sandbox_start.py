@@ -18,7 +18,7 @@ from runtime.lifecycle.sandbox_start import run_sandbox
 from runtime.lifecycle.sandbox_stop import stop_sandbox
 from runtime.records.list_filter import SandboxFilter
 from runtime.records.sandbox import SandboxState
-from runtime.records.security import NamespaceMode, UserNamespace
+from runtime.records.security import IdMapping, NamespaceMode, UserNamespace
 from runtime.tests.lifecycle.commit_gate import CommitGate
 from runtime.tests.lifecycle.rig import Rig, pod_config
 
@@ -277,3 +277,14 @@ async def test_listeners_hear_of_a_new_pod(rig: Rig) -> None:
     for kind in (EventKind.CREATED, EventKind.STARTED):
         event = await anext(events)
         assert (event.kind, event.object_id, event.sandbox) == (kind, pod.id, pod)
+
+
+async def test_a_whole_user_namespace_request_is_told_to_be_unsupported(rig: Rig) -> None:
+    mapping = (IdMapping(container_id=0, host_id=100000, length=65536),)
+    userns = UserNamespace(mode=NamespaceMode.POD, uids=mapping, gids=mapping)
+    config = pod_config()
+    options = replace(config.linux.security.namespaces, userns=userns)
+    security = replace(config.linux.security, namespaces=options)
+    with pytest.raises(Unimplemented, match="hostUsers"):
+        await rig.pod(replace(config, linux=replace(config.linux, security=security)))
+    assert rig.left() == {}

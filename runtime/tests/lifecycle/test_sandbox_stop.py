@@ -4,7 +4,13 @@ import asyncio
 
 import pytest
 
-from runtime.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, Unavailable
+from runtime.errors import (
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    ResourceExhausted,
+    Unavailable,
+)
 from runtime.lifecycle.container_create import create_container
 from runtime.lifecycle.container_start import start_container
 from runtime.lifecycle.periodic import finish_stops
@@ -148,3 +154,22 @@ async def test_a_stop_that_failed_somewhere_is_finished_by_the_next(rig: Rig, st
         await stop_sandbox(rig.node, pod.id)
     await stop_sandbox(rig.node, pod.id)
     assert {"processes", "network", "namespaces", "pod files", "pids"}.isdisjoint(rig.left())
+
+
+async def test_a_full_disk_keeps_no_pod_from_being_stopped(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(*_: object) -> None:
+        raise ResourceExhausted("state database", "the disk is full")
+
+    pod = await rig.pod()
+    await start_container(rig.node, (await rig.container(pod)).id)
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.node.db, "commit", full)
+        with pytest.raises(ResourceExhausted):
+            await stop_sandbox(rig.node, pod.id)
+    assert "the stop is not written down" in caplog.text
+    assert not rig.network.attached
+    assert "processes" not in rig.left()
+    await stop_sandbox(rig.node, pod.id)
+    assert {"namespaces", "pod files"}.isdisjoint(rig.left())
