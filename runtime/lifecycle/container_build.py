@@ -16,7 +16,7 @@ from runtime.drivers.driver import ContainerHandle, CreateRequest
 from runtime.errors import FailedPrecondition, InvalidArgument
 from runtime.host.log_directory import OpenedLogDirectory, open_log_directory
 from runtime.lifecycle.cgroup_paths import filesystem_cgroup
-from runtime.lifecycle.container_namespaces import namespace_paths
+from runtime.lifecycle.container_namespaces import namespace_paths, uses_pause
 from runtime.lifecycle.container_rootfs import declared_volumes, mount_rootfs
 from runtime.lifecycle.container_sources import (
     all_host_devices,
@@ -32,6 +32,7 @@ from runtime.lifecycle.live_container import LiveContainer
 from runtime.lifecycle.node import MIB, Node
 from runtime.lifecycle.operations import Operation
 from runtime.lifecycle.sandbox_files import paths_of_files
+from runtime.lifecycle.sandbox_pause import ensure_pause
 from runtime.lifecycle.undo_steps import UndoSteps
 from runtime.records.container import ContainerRecord, ContainerUser
 from runtime.records.sandbox import SandboxRecord, SandboxState
@@ -122,6 +123,7 @@ class ContainerBuild:
             group.create_task(self._prepare_rootfs(), name="root filesystem")
             group.create_task(self._resolve_mounts(), name="mounts")
             group.create_task(self._resolve_devices(), name="devices")
+            group.create_task(self._ensure_pause(), name="pause process")
 
     async def _prepare_rootfs(self) -> None:
         async with self.operation.stage("root filesystem", self.node.settings.rootfs_seconds):
@@ -146,6 +148,12 @@ class ContainerBuild:
         rootfs = self.node.paths.rootfs(self.record.id)
         content = await self.node.host.read_below(rootfs, name, USER_FILE_LIMIT)
         return "" if content is None else content.decode("utf-8", "replace")
+
+    async def _ensure_pause(self) -> None:
+        if not uses_pause(self.sandbox, self.record) or self.sandbox.pause_pid:
+            return
+        async with self.operation.stage("pause process", self.node.settings.namespaces_seconds):
+            self.sandbox = await ensure_pause(self.node, self.sandbox.id, self.operation.subject)
 
     async def _resolve_mounts(self) -> None:
         if not self.record.config.mounts:

@@ -39,8 +39,28 @@ def namespace_paths(
             host_network=not own_network,
             host_ipc=not own_ipc,
             host_uts=not own_network,
-            host_pid=record.config.security.namespaces.pid is NamespaceMode.NODE,
+            host_pid=uses_host_pid(sandbox, record),
         )
+
+
+def uses_host_pid(sandbox: SandboxRecord, record: ContainerRecord) -> bool:
+    """Tell whether the container sees the host's processes: it asks for them, or for those of a pod that does."""
+    return NamespaceMode.NODE in _pid_modes(sandbox, record)
+
+
+def uses_pause(sandbox: SandboxRecord, record: ContainerRecord) -> bool:
+    """Tell whether the container joins the PID namespace that the pod's pause process holds."""
+    mode, of_pod = _pid_modes(sandbox, record)
+    return mode is NamespaceMode.POD and of_pod is not NamespaceMode.NODE
+
+
+def _pid_modes(
+    sandbox: SandboxRecord, record: ContainerRecord
+) -> tuple[NamespaceMode, NamespaceMode]:
+    """Return the container's mode, and the pod's where the container follows it."""
+    mode = record.config.security.namespaces.pid
+    of_pod = sandbox.config.linux.security.namespaces.pid
+    return mode, of_pod if mode is NamespaceMode.POD else mode
 
 
 @contextmanager
@@ -50,17 +70,7 @@ def _pid_namespace(node: Node, sandbox: SandboxRecord, record: ContainerRecord) 
         with _target_namespace(node, sandbox, record) as path:
             yield path
         return
-    if mode is not NamespaceMode.POD:
-        yield ""
-        return
-    if not sandbox.pause_pid:
-        raise InvalidArgument(
-            f"container {record.config.metadata.name}",
-            "asks for the pod's PID namespace, but the pod has none",
-            remedy="run the pod with PID mode pod",
-            reason="NoPodPidNamespace",
-        )
-    yield str(node.paths.namespaces(sandbox.id) / "pid")
+    yield str(node.paths.namespaces(sandbox.id) / "pid") if uses_pause(sandbox, record) else ""
 
 
 @contextmanager

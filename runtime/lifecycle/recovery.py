@@ -20,7 +20,7 @@ from runtime.lifecycle.leftovers import Leftovers, find_leftovers, remove_leftov
 from runtime.lifecycle.live_container import LiveContainer
 from runtime.lifecycle.node import Node
 from runtime.lifecycle.periodic import finish_stops, start_periodic
-from runtime.lifecycle.sandbox_pause import has_pause, pause_alive, watch_pause
+from runtime.lifecycle.sandbox_pause import pause_alive, shares_process_ids, watch_pause
 from runtime.records.container import ContainerRecord, ContainerState
 from runtime.records.sandbox import SandboxRecord, SandboxState
 from runtime.store.changes import Change, put_boot_id, put_container, put_sandbox
@@ -171,7 +171,7 @@ def _take_up_sandbox(node: Node, record: SandboxRecord) -> None:
 
 
 def _lost_hold(node: Node, record: SandboxRecord) -> str:
-    if has_pause(record) and not pause_alive(node, record):
+    if (record.pause_pid or shares_process_ids(record)) and not pause_alive(node, record):
         return "its pause process ended"
     if not node.paths.namespaces(record.id).is_dir():
         return "its namespaces are gone"
@@ -189,6 +189,7 @@ async def _after_reboot(node: Node, stored: StoredState) -> None:
             state=SandboxState.NOTREADY,
             stop_requested=True,
             pause_pid=0,
+            pause_requested=False,
             pause_start_time=0,
         )
         node.show_sandbox(stopped)

@@ -2,13 +2,14 @@
 
 It lives in a cgroup of its own below the pod's, so that it can be found and killed even when the daemon died before
 writing down its pid. When it ends by itself the pod is NOTREADY: the kernel has killed everything in the namespace.
+A pod that was run without one gets it when a container first asks for the pod's PID namespace.
 """
 
 import logging
 import signal
 from dataclasses import replace
 
-from runtime.errors import PodRuntimeError, Unavailable
+from runtime.errors import FailedPrecondition, PodRuntimeError, Unavailable
 from runtime.host.host import PauseRequest, ProcessIdentity
 from runtime.lifecycle.cgroup_paths import filesystem_cgroup
 from runtime.lifecycle.event_stream import EventKind
@@ -22,7 +23,12 @@ log = logging.getLogger(__name__)
 
 
 def has_pause(record: SandboxRecord) -> bool:
-    """Tell whether the pod shares one PID namespace among its containers."""
+    """Tell whether the pod has, or may have, a pause process."""
+    return record.pause_requested or shares_process_ids(record)
+
+
+def shares_process_ids(record: SandboxRecord) -> bool:
+    """Tell whether the pod was run to share one PID namespace among its containers."""
     return record.config.linux.security.namespaces.pid is NamespaceMode.POD
 
 
@@ -42,6 +48,32 @@ async def start_pause(node: Node, record: SandboxRecord) -> SandboxRecord:
         )
     )
     return replace(record, pause_pid=identity.pid, pause_start_time=identity.start_time)
+
+
+async def ensure_pause(node: Node, sandbox_id: str, subject: str) -> SandboxRecord:
+    """Start the pause process of a READY pod unless it has one; return the pod's record.
+
+    Raises:
+        FailedPrecondition: the pod was stopped meanwhile.
+        PodRuntimeError: it cannot be started; what was begun goes when the pod is stopped, or at the next try.
+    """
+    async with node.locks.hold(sandbox_id, subject):
+        record = node.sandboxes.get(sandbox_id)
+        if record is None or record.state is not SandboxState.READY:
+            raise FailedPrecondition(subject, "the pod was stopped meanwhile", reason="PodStopped")
+        if record.pause_pid:
+            return record
+        await end_pause(node, record)  # what an earlier try left
+        await _write_down(node, replace(record, pause_requested=True))
+        started = await start_pause(node, node.sandboxes[sandbox_id])
+        await _write_down(node, started)
+        watch_pause(node, started)
+        return started
+
+
+async def _write_down(node: Node, record: SandboxRecord) -> None:
+    await node.db.commit(put_sandbox(record))
+    node.show_sandbox(record)
 
 
 async def end_pause(node: Node, record: SandboxRecord) -> None:

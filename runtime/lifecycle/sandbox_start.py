@@ -19,7 +19,7 @@ from runtime.lifecycle.node import Node
 from runtime.lifecycle.operations import Operation, Ticket
 from runtime.lifecycle.sandbox_files import destroy_files, make_files
 from runtime.lifecycle.sandbox_network import attach_network, detach_network, owns_network
-from runtime.lifecycle.sandbox_pause import end_pause, has_pause, start_pause, watch_pause
+from runtime.lifecycle.sandbox_pause import end_pause, shares_process_ids, start_pause, watch_pause
 from runtime.lifecycle.undo_steps import UndoSteps
 from runtime.records.differences import differing_fields
 from runtime.records.identifiers import sandbox_key
@@ -188,7 +188,7 @@ class _Run:
         )
 
     async def _start_pause(self, undo: UndoSteps) -> None:
-        if not has_pause(self.record):
+        if not shares_process_ids(self.record):
             return
         undo.add("pause process", lambda: end_pause(self.node, self.record))
         async with self.operation.stage("pause process", self.node.settings.namespaces_seconds):

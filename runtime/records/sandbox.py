@@ -100,6 +100,8 @@ class SandboxRecord:
     hostname: str = ""
     pause_pid: int = 0
     """Process that holds the pod's PID namespace, 0 when it has none."""
+    pause_requested: bool = False
+    """True from before a pause process is started for a container that shares process ids in a pod run without one."""
     pause_start_time: int = 0
     """Start time of that process in clock ticks since boot (proc_pid_stat(5)), so that a recycled pid is noticed."""
     network_attached: bool = False

@@ -7,7 +7,7 @@ import pytest
 
 from runtime.errors import FailedPrecondition, InvalidArgument
 from runtime.host.host import ProcessIdentity
-from runtime.lifecycle.container_namespaces import namespace_paths
+from runtime.lifecycle.container_namespaces import namespace_paths, uses_pause
 from runtime.lifecycle.container_start import start_container
 from runtime.records.container import ContainerRecord
 from runtime.records.security import NamespaceMode
@@ -48,11 +48,12 @@ async def test_a_pid_namespace_of_its_own_is_new(rig: Rig) -> None:
         assert not paths.host_pid
 
 
-async def test_a_pod_without_a_pid_namespace_has_none_to_share(rig: Rig) -> None:
-    pod = await rig.pod(pod_config(pid=NamespaceMode.CONTAINER))
-    asked = namespace_paths(rig.node, pod, asking(NamespaceMode.POD))
-    with pytest.raises(InvalidArgument, match="the pod has none"):
-        asked.__enter__()
+async def test_sharing_with_a_pod_on_the_hosts_process_ids_is_the_hosts(rig: Rig) -> None:
+    pod = await rig.pod(pod_config(pid=NamespaceMode.NODE))
+    with namespace_paths(rig.node, pod, asking(NamespaceMode.POD)) as paths:
+        assert paths.pid == ""
+        assert paths.host_pid
+    assert not uses_pause(pod, asking(NamespaceMode.POD))
 
 
 async def running_target(rig: Rig) -> ContainerRecord:

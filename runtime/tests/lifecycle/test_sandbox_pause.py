@@ -4,10 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from runtime.errors import Unavailable
-from runtime.lifecycle.sandbox_pause import end_pause, has_pause, pause_alive, pause_cgroup
+from runtime.errors import FailedPrecondition, Unavailable
+from runtime.lifecycle.sandbox_pause import (
+    end_pause,
+    ensure_pause,
+    has_pause,
+    pause_alive,
+    pause_cgroup,
+)
+from runtime.lifecycle.sandbox_stop import stop_sandbox
 from runtime.records.security import NamespaceMode
-from runtime.tests.lifecycle.rig import Rig, pod_config
+from runtime.tests.lifecycle.rig import Rig, container_config, pod_config
 
 
 async def test_it_lives_in_a_cgroup_of_its_own_below_the_pods(rig: Rig) -> None:
@@ -74,3 +81,31 @@ async def test_an_end_that_cannot_be_written_down_is_shown_all_the_same(
             await asyncio.sleep(0)
     assert rig.node.sandbox(pod.id).state == "notready"
     assert "could not be written down" in caplog.text
+
+
+async def test_container_that_shares_starts_it_in_a_pod_run_without_one(rig: Rig) -> None:
+    pod = await rig.pod(pod_config(pid=NamespaceMode.CONTAINER))
+    await rig.container(pod, container_config(pid=NamespaceMode.POD))
+    first = rig.node.sandbox(pod.id)
+    assert pause_alive(rig.node, first)
+    await rig.container(pod, container_config("second", pid=NamespaceMode.POD))
+    assert rig.node.sandbox(pod.id) == first
+    await stop_sandbox(rig.node, pod.id)
+    assert not pause_alive(rig.node, first)
+
+
+async def test_late_one_that_fails_is_tried_again_and_leaves_nothing(rig: Rig) -> None:
+    pod = await rig.pod(pod_config(pid=NamespaceMode.CONTAINER))
+    rig.host.fail("start_pause")
+    with pytest.raises(Unavailable):
+        await ensure_pause(rig.node, pod.id, "create x")
+    assert rig.node.sandbox(pod.id).pause_requested
+    started = await ensure_pause(rig.node, pod.id, "create x")
+    assert pause_alive(rig.node, started)
+
+
+async def test_stopped_pod_gets_none(rig: Rig) -> None:
+    pod = await rig.pod(pod_config(pid=NamespaceMode.CONTAINER))
+    await stop_sandbox(rig.node, pod.id)
+    with pytest.raises(FailedPrecondition, match="stopped meanwhile"):
+        await ensure_pause(rig.node, pod.id, "create x")
