@@ -37,10 +37,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-$(PAUSE): runtime/pause/pause.c
+$(PAUSE): runtime/pause/pause.c runtime/pause/build.py $(VENV)/.installed
 	@command -v gcc >/dev/null || $(SETUP)/debian_packages.sh demo
-	@mkdir -p $(@D)
-	@gcc -std=c11 -Os -Wall -Wextra -Werror -static -o $@ $<
+	@$(BIN)/python -m runtime.pause.build $@
 
 check: $(VENV)/.installed-dev ## Formatting, lint, types, import directions, docstrings, house rules
 	@$(BIN)/ruff format --check .

@@ -1,7 +1,8 @@
 """The pod's life by CRI calls, as the kubelet would make them: each function is one step and tells what it saw."""
 
+import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import grpc
 
@@ -38,12 +39,13 @@ class DemoPod:
     def describe(self) -> str:
         """Say who answers and with which handler."""
         version = self._runtime.Version(api_pb2.VersionRequest(), timeout=_CALL_SECONDS)
-        status = self._runtime.Status(
-            api_pb2.StatusRequest(verbose=True), timeout=_CALL_SECONDS
-        ).status
-        bad = [f"{each.type}: {each.message}" for each in status.conditions if not each.status]
+        status = self._runtime.Status(api_pb2.StatusRequest(verbose=True), timeout=_CALL_SECONDS)
+        bad = [
+            f"{each.type}: {each.message}" for each in status.status.conditions if not each.status
+        ]
         lines = [
-            f"{version.runtime_name} {version.runtime_version}, CRI {version.runtime_api_version}"
+            f"{version.runtime_name} {version.runtime_version}, CRI {version.runtime_api_version}",
+            _handler_words(dict(status.info)),
         ]
         return "\n".join(lines + bad)
 
@@ -75,7 +77,10 @@ class DemoPod:
             command=["/bin/sh", "-c", _GREETING],
             log_path="greeter.log",
             linux=api_pb2.LinuxContainerConfig(
-                resources=api_pb2.LinuxContainerResources(memory_limit_in_bytes=64 * 2**20)
+                resources=api_pb2.LinuxContainerResources(memory_limit_in_bytes=64 * 2**20),
+                security_context=api_pb2.LinuxContainerSecurityContext(
+                    namespace_options=api_pb2.NamespaceOption(pid=api_pb2.CONTAINER)
+                ),
             ),
         )
         request = api_pb2.CreateContainerRequest(
@@ -146,6 +151,15 @@ def _counted(images: Iterable[object]) -> str:
     if count:
         raise RuntimeError(f"{count} images are still there after the only one was removed")
     return "no image is left"
+
+
+def _handler_words(info: Mapping[str, str]) -> str:
+    """Say which OCI runtime is used, and why another one is not."""
+    default = json.loads(info["config"])["defaultHandler"]
+    handlers = json.loads(info["handlers"])
+    version = handlers.get(default, {}).get("version", "") or default or "none"
+    unusable = [f"{name}: {one['reason']}" for name, one in handlers.items() if not one["usable"]]
+    return "; not ".join([f"handler {version}", *unusable])
 
 
 def _log_text(line: str) -> str:

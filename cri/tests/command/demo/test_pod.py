@@ -29,3 +29,12 @@ def test_pod_runs_in_the_demos_own_cgroup(tmp_path: object) -> None:
         channel.close()
     assert config.linux.cgroup_parent == "/demo-x"
     assert config.metadata.uid == "demo-x"
+
+
+def test_handler_in_use_is_named_with_the_reason_against_the_other() -> None:
+    info = {
+        "config": '{"defaultHandler": "runc"}',
+        "handlers": '{"runc": {"version": "runc 1.1.5", "usable": true, "reason": ""},'
+        ' "crun": {"version": "1.8", "usable": false, "reason": "hybrid cgroups"}}',
+    }
+    assert pod._handler_words(info) == "handler runc 1.1.5; not crun: hybrid cgroups"
