@@ -26,11 +26,15 @@ case $(cat "$(dirname "$0")/behaviour") in
 esac
 """
 RUNTIME = """#!/bin/sh
-case $(cat "$(dirname "$0")/behaviour") in
-  fail) echo 'faulty runtime: the moon is too bright' >&2; exit 1 ;;
-  garbage) echo 'this is not json' ;;
-  hang) exec sleep 25 ;;
-esac
+for word in "$@"; do
+  [ "$word" = create ] || continue
+  case $(cat "$(dirname "$0")/behaviour") in
+    fail) echo 'faulty runtime: the moon is too bright' >&2; exit 1 ;;
+    garbage) echo 'this is not json'; exit 0 ;;
+    hang) exec sleep 25 ;;
+  esac
+done
+exec REAL "$@"
 """
 PLUGIN_FAULTS = ("fail", "fail-without-json", "garbage", "no-address", "flood")
 RUNTIME_FAULTS = ("fail", "garbage")
@@ -48,6 +52,12 @@ def write_program(path: Path, text: str, behaviour: str) -> Path:
     path.chmod(0o755)
     behave(path.parent, behaviour)
     return path
+
+
+def write_faulty_runtime(folder: Path, real: Path, behaviour: str) -> Path:
+    """Write a runtime that works like the real one, except at `create`; return its path."""
+    text = RUNTIME.replace("REAL", str(real))
+    return write_program(folder / "odd-runtime", text, behaviour)
 
 
 def write_faulty_network(folder: Path, behaviour: str) -> tuple[Path, Path]:

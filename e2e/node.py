@@ -36,6 +36,14 @@ class Pod:
         shape = wanted or ContainerShape()
         return self.client.create(self.id, container_config(self.shape, shape), self.config)
 
+    def create_changed(
+        self, change: Callable[[api_pb2.ContainerConfig], None], wanted: ContainerShape | None = None
+    ) -> str:
+        """Create a container whose request was changed after it was made, and return its id."""
+        config = container_config(self.shape, wanted or ContainerShape())
+        change(config)
+        return self.client.create(self.id, config, self.config)
+
     def started(self, wanted: ContainerShape | None = None) -> str:
         """Create and start a container and return its id."""
         container_id = self.create(wanted)
@@ -76,10 +84,16 @@ class Node:
             log_root=str(self.log_root),
         )
 
-    def run(self, shape: PodShape | None = None) -> Pod:
-        """Run a pod and return it."""
+    def run(
+        self,
+        shape: PodShape | None = None,
+        change: Callable[[api_pb2.PodSandboxConfig], None] | None = None,
+    ) -> Pod:
+        """Run a pod, its request changed after it was made, and return it."""
         wanted = shape or self.shape()
         config = pod_config(wanted)
+        if change is not None:
+            change(config)
         return Pod(self.client, wanted, config, self.client.run_pod(config, self.handler))
 
     def with_pid_mode(self, mode: api_pb2.NamespaceMode) -> PodShape:
@@ -112,6 +126,12 @@ def log_lines(path: str) -> list[LogLine]:
         time, stream, tag, text = line.split(" ", 3)
         lines.append(LogLine(time=time, stream=stream, tag=tag, text=text))
     return lines
+
+
+def said(client: Client, container_id: str) -> str:
+    """Wait for the end of a container and return what it wrote."""
+    path = client.wait_exited(container_id).log_path
+    return "".join(f"{line.text}\n" for line in log_lines(path))
 
 
 @contextmanager

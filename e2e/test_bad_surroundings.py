@@ -10,6 +10,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,18 +21,18 @@ from cri.api import api_pb2
 from e2e.daemon import Lading
 from e2e.faulty_programs import (
     PLUGIN_FAULTS,
-    RUNTIME,
     RUNTIME_FAULTS,
     behave,
     write_faulty_network,
-    write_program,
+    write_faulty_runtime,
 )
 from e2e.images.catalogue import BUSYBOX, NGINX
 from e2e.kubelet_requests import pod_config
-from e2e.leftovers import take_snapshot, wait_clean
+from e2e.leftovers import remove_pod_cgroups, take_snapshot, wait_clean
 from e2e.managed_process import StartFailed
 from e2e.node import Node, refusal, refused
 from e2e.session import Session
+from e2e.tool_paths import runc
 
 ANY_REFUSAL = tuple(code for code in grpc.StatusCode if code != grpc.StatusCode.OK)
 NOT_OURS = tuple(
@@ -59,6 +60,7 @@ def troubled_node(
             client.pull(image)
         yield Node(session=session, daemon=daemon, client=client)
         client.remove_everything()
+        remove_pod_cgroups(session.workspace)
     finally:
         client.close()
         daemon.stop()
@@ -261,26 +263,26 @@ def test_missing_runtime_program_is_named(session: Session) -> None:
 @pytest.mark.parametrize("behaviour", RUNTIME_FAULTS)
 def test_faulty_runtime_fails_the_container_and_says_why(session: Session, behaviour: str) -> None:
     folder = session.workspace.folder(f"runtime-{behaviour}")
-    program = write_program(folder / "odd-runtime", RUNTIME, behaviour)
+    program = write_faulty_runtime(folder, runc(), behaviour)
     with troubled_node(session, extra_handler(program)) as node:
         node.handler = "odd"
-        says = "moon is too bright" if behaviour == "fail" else ""
-        with refused(*NOT_OURS, says=says):
+        says = "moon is too bright" if behaviour == "fail" else "odd-runtime"
+        with refused(*ANY_REFUSAL, says=says):
             node.run().started()
         assert node.client.containers() == []
 
 
 def test_hanging_runtime_holds_only_its_own_container(session: Session) -> None:
     folder = session.workspace.folder("runtime-hang")
-    program = write_program(folder / "odd-runtime", RUNTIME, "garbage")
+    program = write_faulty_runtime(folder, runc(), "hang")
     with troubled_node(session, extra_handler(program)) as node:
-        behave(folder, "hang")
         node.handler = "odd"
-        try:
-            refusal(lambda: node.run().started())
-        finally:
-            behave(folder, "fail")
+        pod = node.run()
         node.handler = ""
-        container_id = node.run(node.shape("fine")).started()
-        assert node.client.exec_sync(container_id, ["true"]).exit_code == 0
+        with ThreadPoolExecutor(1) as pool:
+            stuck = pool.submit(lambda: refusal(pod.create))
+            container_id = node.run(node.shape("fine")).started()
+            assert node.client.exec_sync(container_id, ["true"]).exit_code == 0
+            assert stuck.result(timeout=110) not in (None, grpc.StatusCode.UNIMPLEMENTED)
+        pod.remove()
         wait_no_process(folder)

@@ -20,8 +20,10 @@ ending = pytest.mark.parametrize("crash", [False, True], ids=["ordered", "killed
 moment = pytest.mark.parametrize("delay", DELAYS)
 
 
-def interrupt(node: Node, request: Callable[[Client], object], delay: float) -> None:
-    """Send a request, kill the daemon after a moment, start it again."""
+def interrupt(
+    node: Node, request: Callable[[Client], object], delay: float, *, crash: bool = True
+) -> None:
+    """Send a request, end the daemon after a moment, start it again."""
 
     def send() -> None:
         client = node.daemon.client()
@@ -33,7 +35,10 @@ def interrupt(node: Node, request: Callable[[Client], object], delay: float) -> 
     sender = threading.Thread(target=send)
     sender.start()
     time.sleep(delay)
-    node.daemon.kill()
+    if crash:
+        node.daemon.kill()
+    else:
+        node.daemon.stop()
     sender.join()
     node.daemon.start()
 
@@ -175,21 +180,35 @@ def test_remove_pod_interrupted_then_repeated(node: Node, delay: float) -> None:
     assert node.client.containers() == []
 
 
-def test_exec_in_flight_does_not_survive_as_an_orphan(node: Node) -> None:
-    pod = node.run()
+@ending
+def test_exec_in_flight_does_not_survive_as_an_orphan(each_node: Node, crash: bool) -> None:
+    pod = each_node.run()
     container_id = pod.started()
 
     def exec_long(client: Client) -> None:
-        client.exec_sync(container_id, ["sleep", "55555"], timeout=2)
+        client.exec_sync(container_id, ["sleep", "55555"], timeout=0)
 
-    interrupt(node, exec_long, 0.3)
+    interrupt(each_node, exec_long, 0.3, crash=crash)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        listed = node.client.exec_sync(container_id, ["ps", "-o", "args"]).stdout
+        listed = each_node.client.exec_sync(container_id, ["ps", "-o", "args"]).stdout
         if b"55555" not in listed:
             return
         time.sleep(0.2)
     raise AssertionError("the command of the interrupted exec still runs")
+
+
+@moment
+def test_exec_interrupted_at_any_moment_leaves_no_process(each_node: Node, delay: float) -> None:
+    pod = each_node.run()
+    container_id = pod.started()
+
+    def exec_long(client: Client) -> None:
+        client.exec_sync(container_id, ["sleep", "55555"], timeout=0)
+
+    interrupt(each_node, exec_long, delay / 2)
+    listed = each_node.client.exec_sync(container_id, ["ps", "-o", "args"]).stdout
+    assert b"55555" not in listed
 
 
 def test_daemon_ends_in_order_with_pods_running(node: Node) -> None:
