@@ -99,7 +99,9 @@ class ImageDatabase:
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:  # SQLite ends it by itself when the disk is full
+                if (
+                    self._connection.in_transaction
+                ):  # SQLite ends it by itself when the disk is full
                     self._connection.execute("ROLLBACK")
                 raise
         except sqlite3.OperationalError as error:

@@ -89,8 +89,14 @@ class TarStream:
         self._source = source
         self._chunk = b""
         self._position = 0
+        self._passed = 0
         self._left = 0
         self._padding = 0
+
+    @property
+    def offset(self) -> int:
+        """How many bytes of the stream are read: after a member was yielded, where its data lies."""
+        return self._passed + self._position
 
     def __iter__(self) -> Iterator[TarEntry]:
         """Yield members until the end marker or the end of the stream.
@@ -116,8 +122,7 @@ class TarStream:
 
     def drain(self) -> None:
         """Read to the end of the stream: what follows the archive counts for the digest."""
-        self._chunk = b""
-        while self._source.read_chunk():
+        while self._refill():
             pass
 
     def _next_header(self) -> bytes | None:
@@ -222,6 +227,7 @@ class TarStream:
         entry.size = real_size
 
     def _refill(self) -> bool:
+        self._passed += len(self._chunk)
         self._chunk = self._source.read_chunk()
         self._position = 0
         return bool(self._chunk)

@@ -11,6 +11,7 @@ import stat
 from dataclasses import dataclass
 
 from image.host.extraction import Attributes, ExtractionRoot, clamp_time
+from image.store.member_names import clean, link_target, named, shown
 from image.store.tar_headers import TarError
 from image.store.tar_stream import Kind, TarEntry, TarStream
 from image.store.whiteouts import Whiteouts, deleted_path, is_aufs_record, is_opaque_mark, parents
@@ -71,10 +72,10 @@ class Unpacker:
             try:
                 self._extract(entry, stream)
             except (TarError, ValueError) as error:
-                raise TarError(f"{_shown(entry.name)}: {error}") from error
+                raise TarError(f"{shown(entry.name)}: {error}") from error
             except OSError as error:
                 if error.errno in _HOSTILE:
-                    raise TarError(f"{_shown(entry.name)}: {os.strerror(error.errno)}") from error
+                    raise TarError(f"{shown(entry.name)}: {os.strerror(error.errno)}") from error
                 raise
         stream.drain()
 
@@ -108,18 +109,18 @@ class Unpacker:
                 self._root.make_directory(path, _kept(entry))
                 self.used_bytes += 4096
             case Kind.SYMLINK:
-                self._root.make_link(_named(path), _target(entry.link), entry)
+                self._root.make_link(named(path), link_target(entry.link), entry)
             case Kind.HARD_LINK:
-                self._root.make_hard_link(_named(path), _named(clean(entry.link)))
+                self._root.make_hard_link(named(path), named(clean(entry.link)))
             case _ if entry.kind is Kind.CHARACTER and entry.major == entry.minor == 0:
                 # overlayfs would read it as a whiteout: treat it as one, so that it is settled like one.
-                self._delete(_named(path))
+                self._delete(named(path))
             case _:
                 device = os.makedev(entry.major, entry.minor)
-                self._root.make_node(_named(path), _NODES[entry.kind], device, entry)
+                self._root.make_node(named(path), _NODES[entry.kind], device, entry)
 
     def _make_file(self, path: bytes, entry: TarEntry, stream: TarStream) -> None:
-        fd = self._root.make_file(_named(path), entry)
+        fd = self._root.make_file(named(path), entry)
         try:
             if entry.segments is not None:
                 self._write_sparse(fd, entry, stream)
@@ -182,38 +183,6 @@ class Unpacker:
         return False
 
 
-def clean(name: bytes) -> bytes:
-    """Make a member's name relative and free of `.`, `..` and doubled slashes; `..` stops at the root.
-
-    Raises:
-        TarError: the name is longer than a path may be, or holds a NUL.
-    """
-    if len(name) > 4095 or b"\0" in name:
-        raise TarError("name is not a possible path")
-    name = name.removeprefix(b"./")
-    if name[:1] not in b"/." and b"/." not in name and b"//" not in name and name[-1:] != b"/":
-        return name
-    parts: list[bytes] = []
-    for part in name.split(b"/"):
-        if part == b"..":
-            del parts[-1:]
-        elif part not in (b"", b"."):
-            parts.append(part)
-    return b"/".join(parts)
-
-
-def _named(path: bytes) -> bytes:
-    if not path:
-        raise TarError("the root must be a directory")
-    return path
-
-
-def _target(link: bytes) -> bytes:
-    if not 0 < len(link) <= 4095 or b"\0" in link:
-        raise TarError("link target is not a possible path")
-    return link
-
-
 def _kept(entry: TarEntry) -> Attributes:
     return Attributes(
         mode=entry.mode,
@@ -222,7 +191,3 @@ def _kept(entry: TarEntry) -> Attributes:
         mtime_ns=entry.mtime_ns,
         xattrs=entry.xattrs,
     )
-
-
-def _shown(name: bytes) -> str:
-    return ascii(name[:200].decode("utf-8", "surrogateescape"))[1:-1]

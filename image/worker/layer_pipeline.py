@@ -37,6 +37,7 @@ class LayerPipeline:
         self._packed = BytePipe()
         self._plain = BytePipe()
         self._refusal: FailedPrecondition | None = None
+        self._broken: BaseException | None = None
 
     async def run(self, download: AsyncIterator[bytes]) -> None:
         """Move everything.
@@ -51,7 +52,10 @@ class LayerPipeline:
                 group.create_task(asyncio.to_thread(self._guard, self._inflate), name="inflate")
                 group.create_task(asyncio.to_thread(self._guard, self._fill), name="fill")
         except BaseExceptionGroup as failures:
-            raise first_cause(failures) from failures
+            cause = first_cause(failures)
+            if isinstance(cause, PipeAbandonedError) and self._broken is not None:
+                cause = self._broken  # its task may have been cancelled before it could tell
+            raise cause from failures
         finally:
             # Threads outlive their cancelled tasks; abandoned pipes end them.
             self._abandon()
@@ -76,7 +80,8 @@ class LayerPipeline:
         except PipeAbandonedError:
             if self._refusal is None:
                 raise
-        except BaseException:
+        except BaseException as error:
+            self._broken = self._broken or error
             self._abandon()
             raise
 

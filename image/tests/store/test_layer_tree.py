@@ -99,9 +99,7 @@ def test_sizes_are_counted_in_blocks(stack: Stack) -> None:
     assert summary.inodes == 3
 
 
-def test_opaque_directories_are_limited(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_opaque_directories_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layer_tree, "MAX_OPAQUE", 1)
     tree = LayerTree(tmp_path / "l", UnpackLimits())
     with pytest.raises(TarError, match="opaque"):

@@ -27,7 +27,6 @@ def test_each_failure_is_told_without_values(
 
 
 def test_place_is_told() -> None:
-    try:
+    with pytest.raises(RuntimeError) as caught:
         raise RuntimeError("x")
-    except RuntimeError as error:
-        assert "test_failures.py" in as_image_error(error).details[0]
+    assert "test_failures.py" in as_image_error(caught.value).details[0]

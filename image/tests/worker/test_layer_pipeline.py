@@ -16,6 +16,7 @@ from image.worker.messages import PullEvent
 from image.worker.progress import LayerProgress
 
 TAR = layer("f", b"x" * 100_000)
+DIFF_ID = sha256_digest(TAR)
 
 
 class Site:
@@ -27,7 +28,7 @@ class Site:
         self,
         blob: bytes,
         *,
-        diff_id: Digest = sha256_digest(TAR),
+        diff_id: Digest = DIFF_ID,
         max_bytes: int = 1 << 30,
         error: ImageError | None = None,
     ) -> None:

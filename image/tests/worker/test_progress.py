@@ -2,14 +2,13 @@
 
 import pytest
 
-from image.worker import progress as progress_module
 from image.worker.messages import PullEvent
 from image.worker.progress import LayerProgress
 
 
 async def test_events_are_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     told: list[PullEvent] = []
     progress = LayerProgress("abc", 50, told.append)
     for count in range(10):

@@ -1,0 +1,145 @@
+"""Tests of the daemon's half against workers that misbehave."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from image.errors import DeadlineExceeded, ImageError, Internal, NotFound, Unavailable
+from image.model.records import ImageRecord, RegistryAuth
+from image.model.reference import parse_reference
+from image.store.image_store import ImageStore
+from image.tests.worker.subprocess_launcher import SPEAK, SubprocessLauncher
+from image.tests.worker.test_messages import request
+from image.worker.daemon_side import PullConversation, worker_argv, worker_environment
+from image.worker.messages import PullEvent
+
+EMPTY_CONFIG = '{"os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}'
+COMMIT = (
+    SPEAK
+    + f"""
+import base64, hashlib
+config, manifest = b'{EMPTY_CONFIG}', b"{{}}"
+digest = lambda content: "sha256:" + hashlib.sha256(content).hexdigest()
+commit = {{
+    "kind": "commit", "target_digest": digest(manifest), "manifest_digest": digest(manifest),
+    "manifest": base64.b64encode(manifest).decode(), "config_digest": digest(config),
+    "config": base64.b64encode(config).decode(), "layers": [],
+}}
+"""
+)
+
+
+class Talk:
+    """Runs one conversation with a script as the worker."""
+
+    def __init__(self, store: ImageStore) -> None:
+        self.store = store
+        self.events: list[PullEvent] = []
+
+    async def run(
+        self, script: str, *, deadline: float = 20, auth: RegistryAuth | None = None
+    ) -> ImageRecord:
+        self.launcher = SubprocessLauncher(script)
+        space = await self.store.begin_pull()
+        conversation = PullConversation(
+            space, parse_reference("r.test/app:1"), deadline, self.events.append
+        )
+        try:
+            return await conversation.run(self.launcher, request(auth))
+        finally:
+            await space.close()
+            # Killed and reaped, whatever happened.
+            assert not os.path.exists(f"/proc/{self.launcher.started[0].pid}")
+
+
+@pytest.fixture
+async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
+    store = await ImageStore.open(tmp_path / "images")
+    yield Talk(store)
+    assert os.listdir(store.root / "staging") == []
+    store.close()
+
+
+async def test_finished_image_is_registered(talk: Talk) -> None:
+    event = 'say({"kind": "event", "status": "Waiting", "layer": "x", "current": 0, "total": 0})\n'
+    record = await talk.run(COMMIT + event + "say(commit); hear()")
+    assert record is talk.store.find("r.test/app:1")
+    assert talk.events == [PullEvent(status="Waiting", layer="x")]
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "text"),
+    [
+        ("", Unavailable, "worker process ended while starting"),
+        (SPEAK + "import os; os.kill(os.getpid(), 9)", Unavailable, "ended"),
+        (SPEAK + "end.sendall(b'\\xff' * 100); hear()", Internal, "nonsense"),
+        (SPEAK + "end.sendall(b'\\0\\0\\0\\2[]'); hear()", Internal, "nonsense"),
+        (SPEAK + "say({'kind': 'dance'}); hear()", ImageError, "dance"),
+        (SPEAK + "say({}); hear()", ImageError, "kind"),
+        (SPEAK + "say({'kind': 'claim', 'chains': ['../x']}); hear()", ImageError, "digest"),
+        (
+            SPEAK + "say({'kind': 'claim', 'chains': ['sha256:' + '0'*64] * 501}); hear()",
+            ImageError,
+            "500",
+        ),
+        (COMMIT + "commit['config'] = '!'; say(commit); hear()", ImageError, "base64"),
+        (
+            COMMIT + "commit['config_digest'] = digest(b'x'); say(commit); hear()",
+            Internal,
+            "digest",
+        ),
+        (
+            COMMIT + "commit['layers'] = [{'digest': digest(b'a'), 'diff_id': digest(b'a'),"
+            " 'chain_id': digest(b'a'), 'size_bytes': 1}]; say(commit); hear()",
+            Internal,
+            "other layers",
+        ),
+        (
+            SPEAK + "say({'kind': 'layer', 'chain': 'sha256:' + '0'*64, 'staged': '../../x',"
+            " 'opaque': [], 'used_bytes': 1, 'inodes': 1, 'layer_kind': 'extract'}); hear(); hear()",
+            Internal,
+            "impossible",
+        ),
+        (
+            SPEAK
+            + "say({'kind': 'error', 'class': 'NotFound', 'subject': 'app', 'cause': 'absent',"
+            " 'remedy': '', 'reason': 'ManifestUnknown', 'details': []}); hear()",
+            NotFound,
+            "ManifestUnknown",
+        ),
+    ],
+)
+async def test_bad_worker_fails_only_its_pull(
+    talk: Talk, script: str, error: type[ImageError], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        await talk.run(script or "pass")
+    assert talk.store.list_images() == ()
+
+
+async def test_silent_worker_is_ended_with_the_stage(talk: Talk) -> None:
+    event = "{'kind': 'event', 'status': 'Downloading', 'layer': 'x', 'current': 1, 'total': 2}"
+    with pytest.raises(DeadlineExceeded, match=r"no progress for 0\.2 seconds while downloading"):
+        await talk.run(SPEAK + f"say({event}); hear()", deadline=0.2)
+
+
+async def test_credentials_go_over_the_socket_alone(talk: Talk) -> None:
+    check = (
+        "assert request['auth']['password'] == 'S3C' + 'R3T'\n"
+        "place = open('/proc/self/cmdline').read() + open('/proc/self/environ').read()\n"
+        "assert 'S3C' + 'R3T' not in place\n"
+    )
+    await talk.run(COMMIT + check + "say(commit); hear()", auth=RegistryAuth(password="S3CR3T"))
+    argv, env = talk.launcher.seen[0]
+    assert "S3CR3T" not in repr((argv, env))
+
+
+def test_command_line_is_isolated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_PRELOAD", "evil.so")
+    monkeypatch.setenv("SSL_CERT_FILE", "certs.pem")
+    assert "-I" in worker_argv(5)
+    assert worker_argv(5)[-1] == "5"
+    assert worker_environment()["SSL_CERT_FILE"] == "certs.pem"
+    assert "LD_PRELOAD" not in worker_environment()
