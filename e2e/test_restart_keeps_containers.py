@@ -181,17 +181,17 @@ def test_remove_pod_interrupted_then_repeated(node: Node, delay: float) -> None:
 
 
 @ending
-def test_exec_in_flight_does_not_survive_as_an_orphan(each_node: Node, crash: bool) -> None:
-    pod = each_node.run()
+def test_exec_in_flight_does_not_survive_as_an_orphan(node: Node, crash: bool) -> None:
+    pod = node.run()
     container_id = pod.started()
 
     def exec_long(client: Client) -> None:
         client.exec_sync(container_id, ["sleep", "55555"], timeout=0)
 
-    interrupt(each_node, exec_long, 0.3, crash=crash)
+    interrupt(node, exec_long, 0.3, crash=crash)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        listed = each_node.client.exec_sync(container_id, ["ps", "-o", "args"]).stdout
+        listed = node.client.exec_sync(container_id, ["ps", "-o", "args"]).stdout
         if b"55555" not in listed:
             return
         time.sleep(0.2)

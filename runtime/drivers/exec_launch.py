@@ -10,16 +10,16 @@ container's PID namespace keeps the container from ending.
 """
 
 import asyncio
-import itertools
 import json
 import os
 import signal
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.drivers.driver_settings import DriverServices
+from runtime.drivers.exec_records import ExecFiles
 from runtime.drivers.failure_causes import runtime_failure
 from runtime.drivers.oci_command import OciCommand
 from runtime.drivers.process_watch import descendants_of
@@ -28,8 +28,6 @@ from runtime.errors import Internal
 from runtime.formats.runtime_log import first_error
 from runtime.spec.document import JsonValue, Spec, is_object
 from runtime.spec.exec_process import exec_process
-
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +42,8 @@ class ExecCommand:
     """Where the runtime sends the terminal's master; None for a process without terminal."""
     size: tuple[int, int] | None = None
     """Width and height of the terminal."""
+    ends_with_daemon: bool = False
+    """Whether it must not outlive the daemon: what is still running then is killed by the next one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,21 +62,6 @@ class StartedExec:
     async def wait(self) -> int:
         """Return the exit code; may be called again."""
         return exit_code_of(await asyncio.shield(self.ended))
-
-
-@dataclass(slots=True)
-class _ExecFiles:
-    """Small files of one exec in the bundle (tmpfs)."""
-
-    bundle: Path
-    number: int = field(default_factory=lambda: next(_numbers))
-
-    def path(self, kind: str) -> Path:
-        return self.bundle / f"exec-{self.number}.{kind}"
-
-    def remove(self) -> None:
-        for kind in ("json", "pid", "log"):
-            self.path(kind).unlink(missing_ok=True)
 
 
 class ExecLauncher:
@@ -122,7 +107,7 @@ class ExecLauncher:
             InvalidArgument: the command cannot be run.
             PodRuntimeError: the runtime failed otherwise.
         """
-        files = _ExecFiles(self._bundle)
+        files = ExecFiles(self._bundle)
         try:
             document = self._document(command)
             files.path("json").write_bytes(json.dumps(document).encode())
@@ -136,11 +121,18 @@ class ExecLauncher:
                 stderr=command.stderr,
             )
             pid = await self._started(program, files)
-            return self._account(pid, mark)
-        finally:
+            if command.ends_with_daemon:
+                files.keep(pid)
+            else:
+                files.remove()
+            started = self._account(pid, mark)
+            started.ended.add_done_callback(lambda _: files.remove())
+        except BaseException:
             files.remove()
+            raise
+        return started
 
-    def _arguments(self, command: ExecCommand, files: _ExecFiles) -> list[str]:
+    def _arguments(self, command: ExecCommand, files: ExecFiles) -> list[str]:
         console = command.console_socket
         return [
             self._command.program(self.subject),
@@ -154,14 +146,14 @@ class ExecLauncher:
             self._id,
         ]
 
-    async def _started(self, program: RunningProgram, files: _ExecFiles) -> int:
+    async def _started(self, program: RunningProgram, files: ExecFiles) -> int:
         """Wait until the runtime has started the process and return its pid."""
         try:
             exit_code = await program.wait()
         except BaseException:
             # It may have started the process already, and nobody else will ever know its pid.
             program.kill()
-            pid = _read_pid(files.path("pid"))
+            pid = files.read_pid()
             if pid:
                 kill_tree(pid)
             raise
@@ -172,7 +164,7 @@ class ExecLauncher:
                 program=self._command.name,
                 exit_code=exit_code,
             )
-        pid = _read_pid(files.path("pid"))
+        pid = files.read_pid()
         if not pid:
             raise Internal(
                 self.subject,
@@ -233,11 +225,6 @@ def kill_tree(pid: int) -> None:
             os.killpg(group, signal.SIGKILL)
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-
-
-def _read_pid(path: Path) -> int:
-    text = _read_text(path).strip()
-    return int(text) if text.isdigit() else 0
 
 
 def _read_text(path: Path) -> str:

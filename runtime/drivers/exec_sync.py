@@ -28,7 +28,9 @@ async def run_to_end(launcher: ExecLauncher, request: ExecRequest) -> ExecResult
     with ExitStack() as stack:
         out, out_write = _capture(stack, request.output_limit_bytes)
         err, err_write = _capture(stack, request.output_limit_bytes)
-        command = ExecCommand(words=request.command, stdout=out_write, stderr=err_write)
+        command = ExecCommand(
+            words=request.command, stdout=out_write, stderr=err_write, ends_with_daemon=True
+        )
         try:
             async with asyncio.timeout(request.timeout_seconds):  # the request's own limit
                 try:

@@ -27,6 +27,7 @@ from runtime.drivers.driver import (
     SystemSummary,
 )
 from runtime.drivers.driver_settings import DriverServices, OciRuntimeSettings
+from runtime.drivers.exec_records import end_left_execs
 from runtime.drivers.failure_causes import unknown_container
 from runtime.drivers.monitor import MonitorStart, StartedMonitor
 from runtime.drivers.monitor_removal import end_monitors_of
@@ -136,7 +137,9 @@ class OciRuntimeDriver:
         known = self._services.exit_files.read(id) is not None or self._command.knows(id)
         if init is None and monitor is None and not known:
             raise unknown_container(f"open container {id}")
-        return self._make(id, bundle, identity, (init, monitor), read_notes(bundle), since)
+        notes = read_notes(bundle)
+        await end_left_execs(bundle, notes.cgroup)
+        return self._make(id, bundle, identity, (init, monitor), notes, since)
 
     async def enumerate(self) -> Sequence[SystemSummary]:
         """List what the runtime knows; see ContainerDriver."""

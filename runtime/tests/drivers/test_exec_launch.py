@@ -11,6 +11,7 @@ import pytest
 
 from runtime.drivers.exec_launch import ExecCommand, ExecLauncher, kill_tree
 from runtime.drivers.oci_command import OciCommand
+from runtime.drivers.process_watch import start_time_of
 from runtime.errors import Internal, InvalidArgument
 from runtime.tests.fakes.fake_programs import FakePrograms, fake_programs
 
@@ -139,3 +140,23 @@ async def test_tree_with_a_session_of_its_own_is_killed(scene: FakePrograms) -> 
     assert os.waitstatus_to_exitcode(await ended) == -9
     os.close(read)
     kill_tree(program.pid)  # gone: nothing happens
+
+
+async def test_record_of_a_command_with_a_caller_stays_until_it_ends(scene: FakePrograms) -> None:
+    launcher = await launcher_in(scene)
+    bundle = scene.place / f"{1:064x}"
+    started = await launcher.launch(ExecCommand(words=("sleep", "600"), ends_with_daemon=True))
+    [record] = bundle.glob("exec-*")
+    assert record.read_text() == f"{started.pid} {start_time_of(started.pid)}"
+    started.kill()
+    await started.wait()
+    await asyncio.sleep(0)
+    assert not list(bundle.glob("exec-*"))
+
+
+async def test_command_of_a_client_with_streams_has_no_record(scene: FakePrograms) -> None:
+    launcher = await launcher_in(scene)
+    started = await launcher.launch(ExecCommand(words=("sleep", "600")))
+    assert not list((scene.place / f"{1:064x}").glob("exec-*"))
+    started.kill()
+    await started.wait()

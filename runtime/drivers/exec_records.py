@@ -1,0 +1,143 @@
+"""What one exec has in the bundle while it runs, and the end of those that an earlier daemon has left there.
+
+A command whose caller waits for its output must not outlive the daemon that collects it. So its pid file stays until
+it is reaped, with the start time of the process behind the pid; the next daemon kills exactly these processes when it
+takes the container up. Of a launch that was cut short the runtime is ended first, or it would still start the process.
+Never touches a process whose start time, or cgroup while that is not known yet, is another than it should be.
+"""
+
+import itertools
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runtime.drivers.container_files import cgroup_of
+from runtime.drivers.process_watch import (
+    ProcessWatch,
+    descendants_of,
+    open_process,
+    start_time_of,
+)
+
+_FIRST = time.monotonic_ns()
+_numbers = itertools.count(1)
+_log = logging.getLogger(__name__)
+
+
+def _fresh_name() -> str:
+    # Another daemon's names must differ: a runtime that it had started may write its pid file at any time.
+    return f"exec-{_FIRST:x}-{next(_numbers)}"
+
+
+@dataclass(slots=True)
+class ExecFiles:
+    """Small files of one exec in the bundle (tmpfs)."""
+
+    bundle: Path
+    name: str = field(default_factory=_fresh_name)
+
+    def path(self, kind: str) -> Path:
+        """Return the file of a kind: `json` for the process document, `pid`, `log`."""
+        return self.bundle / f"{self.name}.{kind}"
+
+    def read_pid(self) -> int:
+        """Return the pid that the runtime has written, 0 while there is none."""
+        words = _read(self.path("pid")).split()
+        return int(words[0]) if words and words[0].isdigit() else 0
+
+    def keep(self, pid: int) -> None:
+        """Let the pid file stay as the record of a process that runs; `remove` ends that."""
+        start_time = start_time_of(pid)
+        self._remove(("json", "log"))
+        if not start_time:
+            self._remove(("pid",))  # reaped already
+            return
+        with suppress(OSError), self.path("pid").open("a") as file:
+            file.write(f" {start_time}")
+
+    def remove(self) -> None:
+        """Remove all of them; idempotent."""
+        self._remove(("json", "pid", "log"))
+
+    def _remove(self, kinds: Iterable[str]) -> None:
+        for kind in kinds:
+            with suppress(OSError):
+                self.path(kind).unlink(missing_ok=True)
+
+
+async def end_left_execs(bundle: Path, cgroup: str) -> int:
+    """Kill what an earlier daemon's execs left running in a container, remove their files, return how many ran.
+
+    `cgroup` is the container's own, empty when it is not known.
+    """
+    files = sorted(bundle.glob("exec-*"))
+    if not files:
+        return 0
+    begun = [path for path in files if path.suffix == ".json"]
+    if begun:
+        await _end_runtimes(begun)
+    ended = sum(_end_recorded(path, cgroup) for path in files if path.suffix == ".pid")
+    for path in files:
+        path.unlink(missing_ok=True)
+    if ended:
+        _log.info("ended %d commands that an earlier daemon ran in %s", ended, bundle.name)
+    return ended
+
+
+async def _end_runtimes(documents: Iterable[Path]) -> None:
+    """SIGKILL each runtime that still works on one of these process documents."""
+    wanted = {f"--process={path}" for path in documents}
+    for directory in Path("/proc").glob("[0-9]*"):
+        words = _read(directory / "cmdline").split("\0")
+        if wanted.isdisjoint(words):
+            continue
+        watch = open_process(int(directory.name))
+        if watch is not None:
+            # The number may have changed hands since its command line was read.
+            if not wanted.isdisjoint(_read(directory / "cmdline").split("\0")):
+                watch.signal(signal.SIGKILL)
+            watch.close()
+
+
+def _end_recorded(path: Path, cgroup: str) -> bool:
+    words = _read(path).split()
+    if not words or not all(word.isdigit() for word in words[:2]):
+        return False
+    pid = int(words[0])
+    watch = open_process(pid, int(words[1]) if len(words) > 1 else 0)
+    if watch is None:
+        return False
+    try:
+        if len(words) == 1 and (not cgroup or cgroup_of(pid) != cgroup):
+            return False
+        _kill_all(watch)
+    finally:
+        watch.close()
+    return True
+
+
+def _kill_all(main: ProcessWatch) -> None:
+    """SIGKILL a process that is no child of ours, with its descendants and its process group."""
+    for child in descendants_of(main.pid):
+        watch = open_process(child)
+        if watch is not None:
+            if watch.start_time >= main.start_time:  # a child is never older
+                watch.signal(signal.SIGKILL)
+            watch.close()
+    with suppress(ProcessLookupError):
+        group = os.getpgid(main.pid)
+        if group > 1 and group != os.getpgrp() and not main.has_ended():
+            os.killpg(group, signal.SIGKILL)
+    main.signal(signal.SIGKILL)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
