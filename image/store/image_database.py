@@ -47,6 +47,7 @@ class ImageDatabase:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._reserve = path.with_name("reserve")
+        self._give_up_reserve_if_full()  # opening a WAL database makes files beside it
         self._connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=64
         )

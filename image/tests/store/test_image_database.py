@@ -10,11 +10,15 @@ from image.errors import FailedPrecondition, Internal, ResourceExhausted
 from image.store.image_database import ImageDatabase
 
 
+def _insert(database: ImageDatabase, ids: list[str]) -> None:
+    with database.transaction() as connection:
+        connection.executemany("INSERT INTO images VALUES (?, 'm', 1, 1)", [(i,) for i in ids])
+
+
 def test_transaction_is_whole_or_nothing(tmp_path: Path) -> None:
     database = ImageDatabase(tmp_path / "images.db")
-    with pytest.raises(ValueError, match="stop"), database.transaction() as connection:
-        connection.execute("INSERT INTO images VALUES ('a', 'm', 1, 1)")
-        raise ValueError("stop")
+    with pytest.raises(sqlite3.IntegrityError):
+        _insert(database, ["a", "a"])
     with database.transaction() as connection:
         connection.execute("INSERT INTO images VALUES ('b', 'm', 1, 1)")
     assert database.rows("SELECT id FROM images") == [("b",)]
@@ -44,9 +48,7 @@ def test_full_database_is_told_and_changes_nothing(tmp_path: Path) -> None:
     database = ImageDatabase(tmp_path / "images.db")
     database.rows("PRAGMA max_page_count=1")
     with pytest.raises(ResourceExhausted, match="disk is full"):
-        with database.transaction() as connection:
-            for number in range(5000):
-                connection.execute("INSERT INTO images VALUES (?, 'm', 1, 1)", (f"{number:0200}",))
+        _insert(database, [f"{number:0200}" for number in range(5000)])
     assert database.rows("SELECT count(*) FROM images") == [(0,)]
     with pytest.raises(Internal), database.transaction() as connection:
         connection.execute("SELECT * FROM nothing")
