@@ -25,7 +25,8 @@ setup: $(VENV)/.installed-dev $(PAUSE) ## Install packages, tools and the virtua
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Lading needs Python 3.11 or later" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { $(SETUP)/debian_packages.sh test && $(PYTHON) -m venv $(VENV); }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(SETUP)/debian_packages.sh python
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing Lading into $(VENV)"

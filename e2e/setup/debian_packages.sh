@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Install the Debian packages that Lading's tests and demo drive for real; does nothing when all are present.
-# Usage: debian_packages.sh demo|test|bench    (each level contains the one before it)
+# Usage: debian_packages.sh python|demo|test|bench    (from demo on each level contains the one before)
 set -euo pipefail
 
+python=(python3-venv)
 demo=(crun runc conmon containernetworking-plugins docker-registry busybox-static iptables gcc libc6-dev make iproute2)
-test=(skopeo umoci nginx-light libseccomp-dev pkg-config procps e2fsprogs python3-venv xz-utils psmisc)
+test=(skopeo umoci nginx-light libseccomp-dev pkg-config procps e2fsprogs xz-utils psmisc)
 bench=(libbtrfs-dev)
 
 case "${1:-test}" in
+  python) wanted=("${python[@]}") ;;
   demo) wanted=("${demo[@]}") ;;
   test) wanted=("${demo[@]}" "${test[@]}") ;;
   bench) wanted=("${demo[@]}" "${test[@]}" "${bench[@]}") ;;
-  *) echo "debian_packages.sh: unknown level '$1'; use demo, test or bench" >&2; exit 2 ;;
+  *) echo "debian_packages.sh: unknown level '$1'; use python, demo, test or bench" >&2; exit 2 ;;
 esac
 
 missing=()
