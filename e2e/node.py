@@ -37,7 +37,9 @@ class Pod:
         return self.client.create(self.id, container_config(self.shape, shape), self.config)
 
     def create_changed(
-        self, change: Callable[[api_pb2.ContainerConfig], None], wanted: ContainerShape | None = None
+        self,
+        change: Callable[[api_pb2.ContainerConfig], None],
+        wanted: ContainerShape | None = None,
     ) -> str:
         """Create a container whose request was changed after it was made, and return its id."""
         config = container_config(self.shape, wanted or ContainerShape())
