@@ -58,7 +58,9 @@ def exited_record(
         record,
         state=transition(record.state, ContainerEvent.EXITED),
         exit_code=exit_code,
-        finished_at_ns=finished_at_ns,
+        # A file's time comes from the kernel's coarse clock, up to one tick behind the precise one
+        # (clock_gettime(2), CLOCK_REALTIME_COARSE): an end must not be seen before its start.
+        finished_at_ns=max(finished_at_ns, record.started_at_ns),
         reason=reason,
         message=message,
     )

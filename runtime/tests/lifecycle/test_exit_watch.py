@@ -1,14 +1,17 @@
 """How an end is told: code, reason, order, and nothing left running."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from runtime.errors import Unavailable
 from runtime.lifecycle.container_start import start_container
+from runtime.lifecycle.exit_watch import exited_record
 from runtime.records.container import ContainerRecord, ContainerState
 from runtime.records.security import NamespaceMode
 from runtime.tests.lifecycle.rig import Rig, container_config
+from runtime.tests.store.sample_rows import container
 
 
 async def ended(rig: Rig, container: ContainerRecord) -> ContainerRecord:
@@ -35,6 +38,12 @@ async def test_an_end_is_told_with_its_reason(
     record = await ended(rig, container)
     assert (record.state, record.exit_code, record.reason) == (ContainerState.EXITED, code, reason)
     assert record.finished_at_ns
+
+
+def test_an_end_is_never_told_to_be_before_its_start() -> None:
+    running = replace(container(), state=ContainerState.RUNNING, started_at_ns=2_000)
+    assert exited_record(running, 0, 1_999, "Completed", "").finished_at_ns == 2_000
+    assert exited_record(running, 0, 2_001, "Completed", "").finished_at_ns == 2_001
 
 
 async def test_an_end_is_stored(rig: Rig) -> None:
