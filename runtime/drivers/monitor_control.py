@@ -9,11 +9,13 @@ import asyncio
 import errno
 import fcntl
 import os
+import re
 import socket
 import stat
 import struct
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.drivers.monitor import ATTACH_SOCKET, CONTROL_FIFO
@@ -23,6 +25,10 @@ from runtime.formats.monitor_messages import REOPEN_LOG, resize_line
 _TAKEN_SECONDS = 2.0
 """0.6 to 0.8 ms measured; more than this means that conmon hangs in a write to a full or dead log disk."""
 _POLL_SECONDS = 0.0003
+_HELD_LOG = re.compile(rb"k8s-file:/proc/self/fd/([0-9]+)/[^/]+")
+"""How `monitor` names a log whose directory it hands over as a descriptor."""
+_TEMPORARY = ".tmp"
+"""conmon opens NAME.tmp, links followed, and renames it to NAME (src/ctr_logging.c)."""
 
 
 class MonitorControl:
@@ -40,18 +46,20 @@ class MonitorControl:
         A file that the monitor already writes to stays: reopening it would replace it and lose what is in it.
 
         Raises:
-            FailedPrecondition: the monitor is gone, or the path is a link.
+            FailedPrecondition: the monitor is gone, the path is a link, or its directory is not the monitor's any more.
             DeadlineExceeded: the monitor does not answer.
         """
         subject = f"reopen log of {self._id}"
         async with self._lock:
-            present = _file_at(path, subject)
-            if present is not None and present in self._open_files():
-                return
-            # conmon ends when it cannot open the new file (src/ctr_logging.c), and the container's log with it.
-            path.parent.mkdir(parents=True, exist_ok=True)
-            await self._send(REOPEN_LOG, subject)
-            await self._wait_until(lambda: _file_at(path, subject) not in (None, present), subject)
+            with self._log_directory(path.parent, subject) as directory:
+                present = _file_in(directory, path, subject)
+                if present is not None and present in self._open_files():
+                    return
+                _file_in(directory, path.with_name(path.name + _TEMPORARY), subject)
+                await self._send(REOPEN_LOG, subject)
+                await self._wait_until(
+                    lambda: _file_in(directory, path, subject) not in (None, present), subject
+                )
 
     async def resize(self, width: int, height: int) -> None:
         """Set the size of the container's terminal.
@@ -82,6 +90,39 @@ class MonitorControl:
             os.close(bundle)
         return connection
 
+    @contextmanager
+    def _log_directory(self, directory: Path, subject: str) -> Iterator[int]:
+        """Hold the log's directory open; it must still be the one that the monitor holds (security rule F1).
+
+        conmon ends when it cannot open the new file, and the container's log with it: a directory that it knows by
+        path is made again, one that it holds and that was removed cannot be.
+        """
+        held = self._held_directory()
+        if held is None:
+            directory.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _replaced(directory, subject) from error
+        try:
+            if held is not None and held != _identity(os.fstat(descriptor)):
+                raise _replaced(directory, subject)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _held_directory(self) -> tuple[int, int] | None:
+        """Return which directory the monitor holds for its log; None when it has the path alone, or is gone."""
+        process = Path(f"/proc/{self._monitor_pid}")
+        try:
+            for word in (process / "cmdline").read_bytes().split(b"\0"):
+                found = _HELD_LOG.fullmatch(word)
+                if found is not None:
+                    return _identity((process / "fd" / found[1].decode()).stat())
+        except OSError:
+            return None
+        return None
+
     def _open_files(self) -> set[tuple[int, int]]:
         found: set[tuple[int, int]] = set()
         try:
@@ -93,7 +134,7 @@ class MonitorControl:
                 status = descriptor.stat()
             except OSError:
                 continue
-            found.add((status.st_dev, status.st_ino))
+            found.add(_identity(status))
         return found
 
     async def _send(self, line: bytes, subject: str) -> None:
@@ -132,19 +173,32 @@ def _unread(fifo: int) -> int:
     return count
 
 
-def _file_at(path: Path, subject: str) -> tuple[int, int] | None:
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _file_in(directory: int, path: Path, subject: str) -> tuple[int, int] | None:
     try:
-        status = path.lstat()
+        status = os.stat(path.name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return None
-    if stat.S_ISLNK(status.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise FailedPrecondition(
             subject,
-            f"{path} is a link",
+            f"{path} is a link or no file",
             remedy="remove it; a log is a plain file in the pod's log directory",
             reason="LogIsLink",
         )
-    return status.st_dev, status.st_ino
+    return _identity(status)
+
+
+def _replaced(directory: Path, subject: str) -> FailedPrecondition:
+    return FailedPrecondition(
+        subject,
+        f"{directory} is not the directory any more that the monitor writes in",
+        remedy="put it back, or make the container again",
+        reason="LogDirectoryReplaced",
+    )
 
 
 def _no_monitor(subject: str, error: OSError) -> PodRuntimeError:

@@ -1,7 +1,9 @@
 """Tests of the control fifo, on the fake monitor."""
 
 import os
-from collections.abc import AsyncIterator
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,62 @@ async def test_link_in_place_of_the_log_is_refused(scene: FakePrograms) -> None:
     with pytest.raises(FailedPrecondition) as caught:
         await control.reopen_log(bundle / "log")
     assert caught.value.reason == "LogIsLink"
+
+
+async def test_link_where_the_monitor_will_write_is_refused(scene: FakePrograms) -> None:
+    control, bundle = await control_in(scene)
+    (bundle / "log").unlink()
+    (bundle / "log.tmp").symlink_to("/etc/shadow")
+    with pytest.raises(FailedPrecondition) as caught:
+        await control.reopen_log(bundle / "log")
+    assert caught.value.reason == "LogIsLink"
+    assert not (bundle / "control-lines").exists()
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """Give a process that holds a log's directory as conmon does."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    held = os.open(directory, os.O_PATH | os.O_DIRECTORY)
+    name = f"k8s-file:/proc/self/fd/{held}/0.log"
+    process = subprocess.Popen(
+        ["sh", "-c", "read forever", "conmon", "-l", name], stdin=subprocess.PIPE, pass_fds=[held]
+    )
+    os.close(held)
+    # execve closes the pipe that Popen waits for before the new arguments are there.
+    deadline = time.monotonic() + 10
+    while name.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    yield process.pid, directory
+    process.communicate()
+
+
+@pytest.mark.parametrize("kind", ["link", "other", "gone"])
+async def test_directory_that_is_not_the_monitors_any_more_is_refused(
+    holder: tuple[int, Path], tmp_path: Path, kind: str
+) -> None:
+    pid, directory = holder
+    control = MonitorControl("ab", tmp_path, monitor_pid=pid)
+    directory.rename(tmp_path / "moved")
+    if kind == "link":
+        directory.symlink_to("/etc")
+    elif kind == "other":
+        directory.mkdir()
+    with pytest.raises(FailedPrecondition) as caught:
+        await control.reopen_log(directory / "0.log")
+    assert caught.value.reason == "LogDirectoryReplaced"
+    assert os.path.lexists(directory) == (kind != "gone")
+
+
+async def test_directory_that_the_monitor_holds_is_fine(
+    holder: tuple[int, Path], tmp_path: Path
+) -> None:
+    control = MonitorControl("ab", tmp_path, monitor_pid=holder[0])
+    with pytest.raises(FailedPrecondition) as caught:
+        await control.reopen_log(holder[1] / "0.log")
+    assert caught.value.reason == "MonitorLost"  # this process has no fifo
 
 
 async def test_sizes_are_sent_one_at_a_time(scene: FakePrograms) -> None:
