@@ -15,6 +15,7 @@ PURE_FOLDERS = (
     "runtime/formats",
     "image/model",
     "image/protocol",
+    "cri/streaming/wire",
 )
 IMPURE_MODULES = {"asyncio", "socket", "subprocess", "os", "time", "grpc", "threading", "ctypes"}
 MAX_FILE_LINES = 400
