@@ -27,9 +27,9 @@ def instance_locks(root: Path, state: Path, address: Path) -> Iterator[None]:
     """
     with ExitStack() as held:
         for what, path, option in (
-            ("root directory", root / _NAME, "--root"),
-            ("state directory", state / _NAME, "--state"),
-            ("address", address.with_name(f".{address.name}.lock"), "--address"),
+            (f"root directory {root}", root / _NAME, "--root"),
+            (f"state directory {state}", state / _NAME, "--state"),
+            (f"address {address}", address.with_name(f".{address.name}.lock"), "--address"),
         ):
             held.enter_context(_lock(what, path, option))
         yield
@@ -42,7 +42,7 @@ def _lock(what: str, path: Path, option: str) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise _in_use(what, path, option, os.pread(descriptor, 32, 0)) from error
+            raise _in_use(what, option, os.pread(descriptor, 32, 0)) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -50,12 +50,12 @@ def _lock(what: str, path: Path, option: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _in_use(what: str, path: Path, option: str, content: bytes) -> FailedPrecondition:
+def _in_use(what: str, option: str, content: bytes) -> FailedPrecondition:
     text = content.decode("ascii", "replace").strip()
     holder = f"process {text}" if text.isdecimal() else "another process"
     stop = f"stop it (kill {text})" if text.isdecimal() else "stop it"
     return FailedPrecondition(
-        f"{what} of {path}",
+        what,
         f"is in use by {holder}",
         remedy=f"{stop}, or give this daemon another one with {option}",
         reason="InstanceRunning",

@@ -130,4 +130,5 @@ def _refused(directory: Path, error: OSError) -> Unavailable | ResourceExhausted
     cause = f"cannot be used: {error.strerror or type(error).__name__}"
     if error.errno in (28, 122):  # ENOSPC, EDQUOT
         return ResourceExhausted(f"directory {directory}", cause, reason="DiskFull")
-    return Unavailable(f"directory {directory}", cause, reason="DirectoryUnusable")
+    remedy = "start the daemon as root, or give it another directory"
+    return Unavailable(f"directory {directory}", cause, remedy=remedy, reason="DirectoryUnusable")
