@@ -6,22 +6,26 @@ so that the daemon stays small and its loop stays quick.
 """
 
 import asyncio
+import secrets
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from image.errors import ImageError, Internal, Unimplemented
+from image.errors import ImageError, Internal, Unavailable, Unimplemented
 from image.model.platform import parse_platform
 from image.model.records import ImageRecord, RegistryAuth
 from image.model.reference import Reference, parse_reference
 from image.store.image_store import ImageStore, PullSpace
 from image.worker.daemon_side import PullConversation, RunningWorker, WorkerLauncher
 from image.worker.messages import PullEvent, WorkerRequest
+from image.worker.pull_picture import PullOutcome, PullPicture, PullView
 
 __all__ = [
     "PullEvent",
     "PullSettings",
     "Puller",
+    "RunningPull",
     "RunningWorker",
     "Supervisor",
     "WorkerLauncher",
@@ -33,6 +37,28 @@ class Supervisor(Protocol):
 
     def spawn(self, coroutine: Coroutine[object, object, None], *, name: str) -> asyncio.Task[None]:
         """Run a coroutine as a named task and keep it alive."""
+
+
+class PullObserver(Protocol):
+    """Hears of every pull that ended; metrics implement it."""
+
+    def pull_ended(self, outcome: PullOutcome) -> None:
+        """Take note of one pull; must not wait or raise."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunningPull:
+    """A pull that runs now, for whoever asks what the node does."""
+
+    id: str
+    """Eight hex digits, of this run of the daemon."""
+    reference: str
+    platform: str
+    """Empty: this host's."""
+    callers: tuple[str, ...]
+    """Who waits for it, one word each: `cri` for kubelet and crictl, `operator` for the command line."""
+    age_seconds: float
+    view: PullView
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,9 +97,13 @@ class _SharedPull:
         self.result: asyncio.Future[ImageRecord] = asyncio.get_running_loop().create_future()
         self.listeners: list[Callable[[PullEvent], None]] = []
         self.waiters = 0
+        self.callers: list[str] = []
+        self.id = secrets.token_hex(4)
+        self.picture = PullPicture(time.monotonic)
         self.task: asyncio.Task[None] | None = None
 
     def tell(self, event: PullEvent) -> None:
+        self.picture.take(event)
         for listener in tuple(self.listeners):
             listener(event)
 
@@ -87,6 +117,7 @@ class Puller:
         settings: PullSettings,
         launcher: WorkerLauncher,
         supervisor: Supervisor,
+        observer: PullObserver | None = None,
     ) -> None:
         """Take what a pull needs.
 
@@ -104,6 +135,7 @@ class Puller:
         self._settings = settings
         self._launcher = launcher
         self._supervisor = supervisor
+        self.observer = observer
         self._running: dict[_Key, _SharedPull] = {}
 
     async def pull(
@@ -113,8 +145,9 @@ class Puller:
         auth: RegistryAuth | None = None,
         platform: str = "",
         on_event: Callable[[PullEvent], None] | None = None,
+        caller: str = "cri",
     ) -> ImageRecord:
-        """Pull an image and return it; a bare name means `:latest`.
+        """Pull an image and return it; a bare name means `:latest`. `caller` is shown to operators.
 
         Raises:
             InvalidArgument: the reference or the platform cannot be understood.
@@ -129,11 +162,41 @@ class Puller:
             if on_event:
                 on_event(PullEvent(status=f"Status: Image is up to date for {reference}"))
             return present
-        return await self._join(_Key(reference, wanted, auth), on_event)
+        return await self._join(_Key(reference, wanted, auth), on_event, caller)
 
     def running(self) -> tuple[str, ...]:
         """Return the references of all running pulls, for diagnosis."""
         return tuple(sorted(str(key.reference) for key in self._running))
+
+    def pulls(self) -> tuple[RunningPull, ...]:
+        """Return all running pulls as they are now, oldest first; never waits."""
+        now = time.monotonic()
+        return tuple(
+            RunningPull(
+                id=shared.id,
+                reference=str(key.reference),
+                platform=key.platform,
+                callers=tuple(shared.callers),
+                age_seconds=now - shared.picture.started,
+                view=shared.picture.now(),
+            )
+            for key, shared in self._running.items()
+        )
+
+    def cancel(self, pull_id: str) -> bool:
+        """End a running pull; all who wait for it are told. False when there is none of this id."""
+        for key, shared in tuple(self._running.items()):
+            if shared.id == pull_id:
+                _fail(
+                    shared,
+                    Unavailable(
+                        str(key.reference), "was cancelled by an operator", reason="PullCancelled"
+                    ),
+                )
+                if shared.task is not None:
+                    shared.task.cancel()
+                return True
+        return False
 
     def _present(self, reference: Reference, platform: str) -> ImageRecord | None:
         """Answer without the network when exactly this content is here: a digest cannot have changed."""
@@ -141,7 +204,9 @@ class Puller:
             return None
         return self._store.find(str(reference))
 
-    async def _join(self, key: _Key, on_event: Callable[[PullEvent], None] | None) -> ImageRecord:
+    async def _join(
+        self, key: _Key, on_event: Callable[[PullEvent], None] | None, caller: str
+    ) -> ImageRecord:
         shared = self._running.get(key)
         if shared is None:
             shared = self._running[key] = _SharedPull()
@@ -149,12 +214,14 @@ class Puller:
                 self._run(key, shared), name=f"pull {key.reference}"
             )
         shared.waiters += 1
+        shared.callers.append(caller)
         if on_event:
             shared.listeners.append(on_event)
         try:
             return await asyncio.shield(shared.result)
         finally:
             shared.waiters -= 1
+            shared.callers.remove(caller)
             if on_event:
                 shared.listeners.remove(on_event)
             if shared.waiters == 0 and not shared.result.done():
@@ -170,18 +237,24 @@ class Puller:
 
     async def _run(self, key: _Key, shared: _SharedPull) -> None:
         """Pull, and give the outcome to all who wait; never raises but when cancelled."""
+        reason = "Cancelled"
         try:
             record = await self._pull(key, shared)
         except ImageError as error:
+            reason = error.reason
             _fail(shared, error)
         except Exception as error:  # noqa: BLE001 - the waiters get it; the supervisor would only log it
             failure = Internal(str(key.reference), f"pull failed: {type(error).__name__}: {error}")
             failure.__cause__ = error
+            reason = failure.reason
             _fail(shared, failure)
         else:
+            reason = ""
             if not shared.result.done():
                 shared.result.set_result(record)
         finally:
+            if self.observer is not None:
+                self.observer.pull_ended(shared.picture.outcome(reason))
             shared.result.cancel()
             if self._running.get(key) is shared:
                 del self._running[key]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image.model.records import LayerRecord
+from image.store.disk_report import DiskReport, read_report
 from image.store.image_commit import ImageCommit
 from image.store.image_database import ImageDatabase
 from image.store.layer_store import LayerSummary
@@ -99,6 +100,15 @@ class ImageIndex:
                 "INSERT OR IGNORE INTO layers VALUES (?, ?, ?, ?, ?)",
                 (chain_id, summary.kind, "" in summary.opaque, summary.used_bytes, summary.inodes),
             )
+
+    def report(self) -> DiskReport:
+        """Return what is on disk, and who uses it."""
+        return read_report(self._database.rows)
+
+    def add_name(self, name: str, image_id: str) -> None:
+        """Give an image another name; it moves here when another image had it."""
+        with self._database.transaction() as connection:
+            _name(connection, [name], image_id)
 
     def add_image(self, commit: ImageCommit, pulled: int) -> None:
         """Register an image and the names it was pulled by; a tag moves here from another image."""

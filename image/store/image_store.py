@@ -13,6 +13,7 @@ from typing import Self
 
 from image.errors import Internal
 from image.model.records import FilesystemUsage, ImageRecord
+from image.store.disk_report import DiskReport
 from image.store.image_commit import ImageCommit
 from image.store.layer_claims import ClaimState
 from image.store.layer_store import LayerSummary
@@ -86,6 +87,35 @@ class ImageStore:
             inodes_used=inodes,
             timestamp_ns=time.time_ns(),
         )
+
+    def bytes_by_kind(self) -> dict[str, int]:
+        """Return the bytes on disk by what they are, by the store's accounts; never waits."""
+        return {"images": self._files.totals[0]}
+
+    async def report(self) -> DiskReport:
+        """Return what is on disk layer by layer, and who uses it."""
+        return await asyncio.to_thread(self._files.report)
+
+    async def tag(self, text: str, name: str) -> ImageRecord:
+        """Give the image that `text` means another name, which moves here if another image had it.
+
+        Raises:
+            NotFound: the image is not here.
+        """
+        return await asyncio.to_thread(self._files.tag, text, name)
+
+    async def set_pins(self, patterns: tuple[str, ...]) -> None:
+        """Replace the names, and globs of names, that mark images as pinned."""
+        await asyncio.to_thread(self._files.set_pins, patterns)
+
+    async def read_blob(self, digest: str) -> bytes:
+        """Return a stored manifest or config, verified.
+
+        Raises:
+            OSError: it is not here.
+            Internal: it is damaged.
+        """
+        return await asyncio.to_thread(self._files.read_blob, digest)
 
     async def begin_pull(self) -> "PullSpace":
         """Make room for one pull; close it with `PullSpace.close`."""

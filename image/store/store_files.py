@@ -20,6 +20,7 @@ from image.model.records import ImageRecord
 from image.store.blob_files import BlobFiles
 from image.store.catalogue import Catalogue, record_of
 from image.store.extracted_layers import ExtractedLayers
+from image.store.disk_report import DiskReport
 from image.store.image_commit import ImageCommit
 from image.store.image_index import ImageIndex, IndexedImage
 from image.store.layer_claims import ClaimState, LayerClaims
@@ -204,6 +205,29 @@ class StoreFiles:
             retired = self._retire(unneeded)
             self._drop_blobs(record)
         self._discard(retired)
+
+    def report(self) -> DiskReport:
+        """Return what is on disk, and who uses it."""
+        with self._lock:
+            return self._index.report()
+
+    def tag(self, text: str, name: str) -> ImageRecord:
+        """Give an image another name."""
+        with self._change():
+            record = self.catalogue.find(text)
+            if record is None:
+                raise NotFound(text, "image is not on this node", remedy="pull it")
+            self._index.add_name(name, record.id)
+        return self.catalogue.by_id(record.id) or record
+
+    def set_pins(self, patterns: tuple[str, ...]) -> None:
+        """Replace the names and patterns that pin images."""
+        with self._change():
+            self._pinned = patterns
+
+    def read_blob(self, digest: str) -> bytes:
+        """Return a manifest or config, verified."""
+        return self._blobs.read(parse_digest(digest))
 
     def _drop_blobs(self, record: ImageRecord) -> None:
         wanted = self._wanted_blobs()

@@ -26,7 +26,7 @@ class LayerProgress:
 
     def say(self, status: str) -> None:
         """Tell a step without numbers, from the event loop."""
-        self._tell(PullEvent(status=status, layer=self._layer))
+        self._tell(PullEvent(status=status, layer=self._layer, total=self._total))
 
     def downloaded(self, count: int) -> None:
         """Note how far the download is, from the event loop."""

@@ -104,6 +104,7 @@ class PullJob:
                 auth=self._request.auth,
                 require_schema2=self._request.require_schema2,
             )
+            self._say(f"Serving from {image.endpoint_url}")
             check_manifest_usable(image.manifest, subject=self._subject)
             known = await self._known_config(image.config.digest)
             raw_config = known or await client.fetch_config(image)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from runtime.drivers.supervisor import Supervisor
 from runtime.errors import AlreadyExists, DeadlineExceeded, PodRuntimeError, Unavailable
@@ -48,6 +48,18 @@ class Stage:
     name: str
     started: float
     ended: float | None = None
+    limit_seconds: float = 0.0
+    """How long it may take."""
+
+
+class OperationObserver(Protocol):
+    """Hears of operations that end and of requests that join; metrics implement it. Must not wait or raise."""
+
+    def operation_ended(self, operation: "Operation") -> None:
+        """Take note of an operation and its stages."""
+
+    def operation_joined(self, operation: "Operation") -> None:
+        """Take note of a request that joined a running one."""
 
 
 class Operation:
@@ -58,6 +70,8 @@ class Operation:
         self.ticket = ticket
         self.started = loop.time()
         self.stages: list[Stage] = []
+        self.waiters = 0
+        """Calls that wait for the outcome now."""
         self.task: asyncio.Task[None] | None = None
         self._result: asyncio.Future[object] = loop.create_future()
         self._result.add_done_callback(_mark_retrieved)
@@ -82,7 +96,7 @@ class Operation:
             DeadlineExceeded: the limit passed; the timeline is in the details.
         """
         loop = asyncio.get_running_loop()
-        stage = Stage(name, loop.time())
+        stage = Stage(name, loop.time(), limit_seconds=limit_seconds)
         self.stages.append(stage)
         slow = loop.call_later(SLOW_SECONDS, self._tell_slow, stage)
         try:
@@ -127,7 +141,11 @@ class Operation:
 
     async def wait(self) -> object:
         """Wait for the outcome without owning it: cancelling the caller does not cancel the operation."""
-        return await asyncio.shield(self._result)
+        self.waiters += 1
+        try:
+            return await asyncio.shield(self._result)
+        finally:
+            self.waiters -= 1
 
     async def wait_ended(self, limit_seconds: float) -> bool:
         """Wait until it has ended, however; False at the limit."""
@@ -164,6 +182,8 @@ class Operations:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self.observer: OperationObserver | None = None
+        """Set by whoever counts."""
         self._running: dict[tuple[str, str], Operation] = {}
 
     def running(self) -> tuple[Operation, ...]:
@@ -199,6 +219,8 @@ class Operations:
             operation = self._start(ticket, work)
         elif operation.ticket.request != ticket.request:
             raise _differs(operation, ticket)
+        elif self.observer is not None:
+            self.observer.operation_joined(operation)
         return cast(T, await operation.wait())
 
     def _start(self, ticket: Ticket, work: Callable[[Operation], Awaitable[T]]) -> Operation:
@@ -207,8 +229,13 @@ class Operations:
         self._running[name] = operation
         operation.task = self._supervisor.spawn(operation.drive(work), name=ticket.subject)
         operation.task.add_done_callback(operation.ended)
-        operation.task.add_done_callback(lambda _: self._running.pop(name, None))
+        operation.task.add_done_callback(lambda _: self._forget(name, operation))
         return operation
+
+    def _forget(self, name: tuple[str, str], operation: Operation) -> None:
+        self._running.pop(name, None)
+        if self.observer is not None:
+            self.observer.operation_ended(operation)
 
 
 def _differs(running: Operation, ticket: Ticket) -> AlreadyExists:

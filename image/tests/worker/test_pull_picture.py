@@ -1,0 +1,63 @@
+"""Pictures of pulls are drawn from events, whatever their order."""
+
+from image.worker.messages import PullEvent
+from image.worker.pull_picture import MAX_LAYERS, PullPicture
+
+
+class Clock:
+    """Time that tests move."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def event(status: str, layer: str = "", current: int = 0, total: int = 0) -> PullEvent:
+    return PullEvent(status=status, layer=layer, current=current, total=total)
+
+
+def test_a_pull_goes_through_its_phases() -> None:
+    clock = Clock()
+    picture = PullPicture(clock)
+    assert picture.now().phase == "resolving"
+    picture.take(event("Serving from http://mirror"))
+    picture.take(event("Waiting", "aa", total=100))
+    picture.take(event("Already exists", "bb", total=900))
+    assert picture.now().phase == "downloading"
+    clock.now += 1
+    picture.take(event("Downloading", "aa", 40, 100))
+    view = picture.now()
+    assert (view.current_bytes, view.total_bytes, view.source) == (40, 100, "http://mirror")
+    assert view.bytes_per_second == 40
+    picture.take(event("Download complete", "aa", total=100))
+    picture.take(event("Extracting", "aa", 7000))
+    view = picture.now()
+    assert (view.phase, view.current_bytes, view.total_bytes) == ("unpacking", 100, 100)
+    picture.take(event("Pull complete", "aa", total=100))
+    picture.take(event("Status: Downloaded newer image for x"))
+    assert picture.now().phase == "committing"
+    outcome = picture.outcome("")
+    assert (outcome.downloaded_bytes, outcome.layers_made, outcome.layers_present) == (100, 1, 1)
+    assert outcome.seconds == 1
+
+
+def test_the_rate_is_of_the_last_seconds_only() -> None:
+    clock = Clock()
+    picture = PullPicture(clock)
+    picture.take(event("Downloading", "aa", 0, 1000))
+    clock.now += 2
+    picture.take(event("Downloading", "aa", 1000, 2000))
+    assert picture.now().bytes_per_second == 500
+    clock.now += 60
+    assert picture.now().bytes_per_second == 0
+    picture.take(event("Downloading", "aa", 1001, 2000))
+    assert picture.now().bytes_per_second == 0
+
+
+def test_a_lying_worker_cannot_fill_the_memory() -> None:
+    picture = PullPicture(Clock())
+    for number in range(MAX_LAYERS + 5):
+        picture.take(event("Waiting", str(number)))
+    assert len(picture.now().layers) == MAX_LAYERS

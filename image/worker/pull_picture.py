@@ -1,0 +1,153 @@
+"""What a running pull looks like from outside: phase, bytes, rate and layers, drawn from its events.
+
+Pure but for the clock that is handed in. Events are believed for display only; nothing is decided by them.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from image.worker.messages import PullEvent
+
+RATE_SECONDS = 5.0
+"""The rate is that of the last seconds: long enough to be steady, short enough to show a stall."""
+
+_DONE = frozenset({"Pull complete", "Already exists"})
+MAX_LAYERS = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerPicture:
+    """One layer as it is now."""
+
+    digest: str
+    """First 12 digits."""
+    phase: str
+    """`waiting`, `downloading`, `downloaded`, `unpacking`, `done` or `present`."""
+    current_bytes: int
+    total_bytes: int
+    """0 while unknown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullView:
+    """One pull as it is now."""
+
+    phase: str
+    """`resolving`, `downloading`, `unpacking` or `committing`."""
+    current_bytes: int
+    total_bytes: int
+    """Of the layers that are fetched; 0 while unknown."""
+    bytes_per_second: float
+    source: str
+    """The endpoint that serves it; empty while unknown."""
+    layers: tuple[LayerPicture, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullOutcome:
+    """A pull that has ended, for counting."""
+
+    seconds: float
+    reason: str
+    """Empty when it succeeded."""
+    downloaded_bytes: int
+    layers_made: int
+    layers_present: int
+
+
+class PullPicture:
+    """Takes events, gives pictures."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.started = clock()
+        self._layers: dict[str, LayerPicture] = {}
+        self._samples: deque[tuple[float, int]] = deque()
+        self._source = ""
+        self._ending = False
+
+    def take(self, event: PullEvent) -> None:
+        """Take one event."""
+        if event.layer:
+            self._take_layer(event)
+        elif event.status.startswith("Serving from "):
+            self._source = event.status.removeprefix("Serving from ")
+        elif event.status.startswith("Status: "):
+            self._ending = True
+
+    def now(self) -> PullView:
+        """Return what the pull looks like."""
+        fetched = [one for one in self._layers.values() if one.phase != "present"]
+        return PullView(
+            phase=self._phase(),
+            current_bytes=self._downloaded(),
+            total_bytes=sum(one.total_bytes for one in fetched),
+            bytes_per_second=self._rate(),
+            source=self._source,
+            layers=tuple(self._layers.values()),
+        )
+
+    def outcome(self, reason: str) -> PullOutcome:
+        """Return the pull as ended now; `reason` is empty when it succeeded."""
+        phases = [one.phase for one in self._layers.values()]
+        return PullOutcome(
+            seconds=self._clock() - self.started,
+            reason=reason,
+            downloaded_bytes=self._downloaded(),
+            layers_made=phases.count("done"),
+            layers_present=phases.count("present"),
+        )
+
+    def _take_layer(self, event: PullEvent) -> None:
+        old = self._layers.get(event.layer)
+        if old is None and len(self._layers) >= MAX_LAYERS:
+            return
+        total = (event.total if event.status != "Extracting" else 0) or (
+            old.total_bytes if old else 0
+        )
+        current = old.current_bytes if old else 0
+        match event.status:
+            case "Downloading":
+                phase, current = "downloading", event.current
+            case "Download complete":
+                phase, current = "downloaded", total
+            case "Extracting":
+                phase = "unpacking"
+            case "Already exists":
+                phase = "present"
+            case status if status in _DONE:
+                phase, current = "done", total
+            case _:
+                phase = "waiting"
+        self._layers[event.layer] = LayerPicture(
+            digest=event.layer, phase=phase, current_bytes=current, total_bytes=total
+        )
+        self._sample()
+
+    def _downloaded(self) -> int:
+        return sum(one.current_bytes for one in self._layers.values() if one.phase != "present")
+
+    def _sample(self) -> None:
+        now = self._clock()
+        self._samples.append((now, self._downloaded()))
+        while now - self._samples[0][0] > RATE_SECONDS:
+            self._samples.popleft()
+
+    def _rate(self) -> float:
+        recent = [one for one in self._samples if self._clock() - one[0] <= RATE_SECONDS]
+        if len(recent) < 2:
+            return 0.0
+        (begin, first), (_, last) = recent[0], recent[-1]
+        passed = max(self._clock() - begin, 0.001)
+        return max(0, last - first) / passed
+
+    def _phase(self) -> str:
+        phases = {one.phase for one in self._layers.values()}
+        if self._ending:
+            return "committing"
+        if not self._layers:
+            return "resolving"
+        if phases & {"downloading", "waiting"}:
+            return "downloading"
+        return "unpacking"
