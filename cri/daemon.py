@@ -15,7 +15,6 @@ from pathlib import Path
 
 import grpc
 from google.protobuf.message import Message
-from runtime.lifecycle.recovery import recover
 
 from cri import daemon_log
 from cri.config import Settings, flatten
@@ -29,9 +28,11 @@ from cri.runtime_service.parts import RuntimeParts
 from cri.runtime_service.service import runtime_methods
 from cri.service_notify import ServiceNotifier
 from cri.startup_checks import conditions
+from cri.streaming.server import StreamingServer
 from cri.supervisor import TaskSupervisor
 from runtime.lifecycle.dismantle import image_owners
 from runtime.lifecycle.node import Node
+from runtime.lifecycle.recovery import recover
 from runtime.store.bundle_directories import NodePaths
 
 log = logging.getLogger(__name__)
@@ -90,13 +91,32 @@ async def _start(
     supervisor.spawn_eternal(assembly.node.network.watch(), name="watch network configuration")
     if notifier.watchdog_seconds is not None:
         supervisor.spawn_eternal(notifier.feed_watchdog(), name="feed watchdog")
-    server = CriServer(settings.cri_address, _services(settings, assembly, supervisor))
+    streaming = streaming_server(settings, assembly.node, supervisor)
+    await streaming.start()
+    stack.push_async_callback(streaming.stop)
+    services = _services(settings, assembly, supervisor, streaming)
+    server = CriServer(settings.cri_address, services)
     await server.start()
     return assembly.node, server
 
 
+def streaming_server(settings: Settings, node: Node, supervisor: TaskSupervisor) -> StreamingServer:
+    """Return the server of section `[streaming]`, not started."""
+    wanted = settings.streaming
+    return StreamingServer(
+        node,
+        supervisor,
+        address=wanted.address,
+        idle_seconds=float(wanted.idle_timeout_seconds),
+        tls=(Path(wanted.tls_cert), Path(wanted.tls_key)) if wanted.tls_cert else None,
+    )
+
+
 def _services(
-    settings: Settings, assembly: Assembly, supervisor: TaskSupervisor
+    settings: Settings,
+    assembly: Assembly,
+    supervisor: TaskSupervisor,
+    streaming: StreamingServer,
 ) -> "list[grpc.GenericRpcHandler[Message, Message]]":
     node = assembly.node
     containers = ContainerFilesystem(
@@ -108,6 +128,7 @@ def _services(
     runtime = RuntimeParts(
         node=node,
         images=assembly.store,
+        streaming=streaming,
         conditions=conditions(assembly.findings, node.network.condition),
         systemd_cgroups=assembly.systemd_cgroups,
         configuration=shown_settings(settings),

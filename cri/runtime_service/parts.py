@@ -12,6 +12,7 @@ from cri.translate.container import container_item
 from cri.translate.message_cache import MessageCache
 from cri.translate.sandbox import sandbox_item
 from image.model.records import ImageRecord
+from runtime.drivers.driver import ExecStreamRequest
 from runtime.lifecycle.node import Node
 from runtime.records.container import ContainerRecord
 from runtime.records.sandbox import SandboxRecord
@@ -22,6 +23,23 @@ class ImageLookup(Protocol):
 
     def find(self, text: str) -> ImageRecord | None:
         """Return the image of an id, id prefix, tag, digest or short name."""
+
+
+class StreamingUrls(Protocol):
+    """What is used of the streaming server; each URL is good for one connection within a minute."""
+
+    def exec_url(
+        self, container_id: str, request: ExecStreamRequest, *, stdout: bool, stderr: bool
+    ) -> str:
+        """Return the URL of one exec. Raises ResourceExhausted when too many wait for their client."""
+
+    def attach_url(
+        self, container_id: str, *, terminal: bool, stdin: bool, stdout: bool, stderr: bool
+    ) -> str:
+        """Return the URL of one attach. Raises as exec_url."""
+
+    def port_forward_url(self, sandbox_id: str, ports: tuple[int, ...]) -> str:
+        """Return the URL of one port-forward. Raises as exec_url."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +60,7 @@ class RuntimeParts:
 
     node: Node
     images: ImageLookup
+    streaming: StreamingUrls
     conditions: Callable[[], tuple[Condition, ...]]
     """Asked at every Status; must not wait."""
     systemd_cgroups: bool

@@ -25,6 +25,7 @@ from cri.runtime_service import (
     sandbox_stats,
     sandbox_status,
     sandbox_stop,
+    streaming_urls,
 )
 from cri.runtime_service.parts import RuntimeParts
 
@@ -53,6 +54,7 @@ def _add_sandboxes(table: MethodTable, parts: RuntimeParts) -> None:
     table.unary("PodSandboxStatus", partial(sandbox_status.pod_sandbox_status, parts))
     table.unary("ListPodSandbox", partial(sandbox_list.list_pod_sandbox, parts))
     table.stream("StreamPodSandboxes", partial(sandbox_list.stream_pod_sandboxes, parts))
+    table.unary("PortForward", partial(streaming_urls.port_forward_url, parts))
     table.unary("PodSandboxStats", partial(sandbox_stats.stats, parts))
     table.unary("ListPodSandboxStats", partial(sandbox_stats.list_stats, parts))
     table.stream("StreamPodSandboxStats", partial(sandbox_stats.stream_stats, parts))
@@ -69,6 +71,8 @@ def _add_containers(table: MethodTable, parts: RuntimeParts) -> None:
     table.unary("UpdateContainerResources", partial(container_update.update_resources, parts))
     table.unary("ReopenContainerLog", partial(container_log_reopen.reopen_container_log, parts))
     table.unary("ExecSync", partial(container_exec_sync.exec_in_container, parts))
+    table.unary("Exec", partial(streaming_urls.exec_url, parts))
+    table.unary("Attach", partial(streaming_urls.attach_url, parts))
     table.unary("ContainerStats", partial(container_stats.stats, parts))
     table.unary("ListContainerStats", partial(container_stats.list_stats, parts))
     table.stream("StreamContainerStats", partial(container_stats.stream_stats, parts))

@@ -17,6 +17,7 @@ from cri.tests.sample_records import (
 )
 from cri.tests.served import channel_to, runtime_stub
 from image.model.records import ImageRecord
+from runtime.drivers.driver import ExecStreamRequest
 from runtime.tests.lifecycle.rig import Rig
 
 if TYPE_CHECKING:
@@ -37,6 +38,29 @@ class OneImage:
 
 
 @dataclass
+class UrlBook:
+    """A streaming server that writes down what it is asked for."""
+
+    asked: list[tuple[object, ...]] = field(default_factory=list)
+
+    def exec_url(
+        self, container_id: str, request: ExecStreamRequest, *, stdout: bool, stderr: bool
+    ) -> str:
+        self.asked.append((container_id, request, stdout, stderr))
+        return "http://stream.test/exec/token"
+
+    def attach_url(
+        self, container_id: str, *, terminal: bool, stdin: bool, stdout: bool, stderr: bool
+    ) -> str:
+        self.asked.append((container_id, terminal, stdin, stdout, stderr))
+        return "http://stream.test/attach/token"
+
+    def port_forward_url(self, sandbox_id: str, ports: tuple[int, ...]) -> str:
+        self.asked.append((sandbox_id, ports))
+        return "http://stream.test/portforward/token"
+
+
+@dataclass
 class Served:
     """A client, and what is behind the server."""
 
@@ -44,6 +68,7 @@ class Served:
     rig: Rig
     images: OneImage
     parts: RuntimeParts
+    urls: UrlBook
 
     async def pod(self, name: str = "web") -> str:
         config = sandbox_config_message()
@@ -68,9 +93,11 @@ async def cri(tmp_path: Path) -> AsyncIterator[Served]:
     rig = Rig(tmp_path)
     await rig.start()
     images = OneImage()
+    urls = UrlBook()
     parts = RuntimeParts(
         node=rig.node,
         images=images,
+        streaming=urls,
         conditions=lambda: (
             Condition(type="RuntimeReady", ready=True),
             Condition(type="NetworkReady", ready=False, reason="R", message="no network; add one"),
@@ -79,6 +106,6 @@ async def cri(tmp_path: Path) -> AsyncIterator[Served]:
         configuration={"log.level": "info"},
     )
     async with channel_to(tmp_path, runtime_methods(parts)) as channel:
-        yield Served(runtime=runtime_stub(channel), rig=rig, images=images, parts=parts)
+        yield Served(runtime=runtime_stub(channel), rig=rig, images=images, parts=parts, urls=urls)
         rig.node.events.close()
     await rig.kill()

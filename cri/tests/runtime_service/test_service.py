@@ -8,9 +8,6 @@ from cri.tests.runtime_service.conftest import Served
 from cri.tests.served import refusal
 
 NOT_BUILT = {
-    "Exec",
-    "Attach",
-    "PortForward",
     "CheckpointContainer",
     "CheckpointPod",
     "RestorePod",
