@@ -21,7 +21,9 @@ from runtime.lifecycle.dismantle import volume_owner
 from runtime.lifecycle.node import Node
 from runtime.records.container import ContainerRecord, Mount
 from runtime.spec.image_defaults import ImageDefaults
+from runtime.spec.path_text import clean_path
 from runtime.spec.request import ResolvedMount, ResolvedVolume
+from runtime.spec.validate_mounts import check_volume
 from runtime.store.bundle_directories import make_private
 
 _PREFIX = "ImageVolumeMountFailed"
@@ -126,7 +128,9 @@ def _declared_volume(
     node: Node, record: ContainerRecord, number: int, path: str
 ) -> ResolvedVolume | None:
     rootfs = node.paths.rootfs(record.id)
-    inside = real_path_below(rootfs, path)
+    # As the spec will have it: of /a/../b the runtime sees /b, the kernel what is beside the target of /a.
+    inside = real_path_below(rootfs, clean_path(path))
+    _check_place(rootfs, path, inside or _nearest_place(rootfs, path))
     if inside is not None and inside != rootfs and inside.is_dir():
         if not record.config.security.readonly_rootfs:
             return None
@@ -137,6 +141,31 @@ def _declared_volume(
     make_private(own)
     own.chmod(0o755)  # the container's users must reach it; what is above keeps others out
     return ResolvedVolume(container_path=path, source=str(own))
+
+
+def _nearest_place(rootfs: Path, path: str) -> Path:
+    """Return where a path that is not there would be made: below its nearest parent that is, links followed.
+
+    Raises:
+        InvalidArgument: the next part is a link that leads nowhere: the runtime's mounts could change that.
+    """
+    place = PurePosixPath(clean_path(path))
+    found, parent = rootfs, PurePosixPath("/")
+    for part in place.parts[1:]:
+        below = real_path_below(rootfs, str(parent / part))
+        if below is None:
+            break
+        found, parent = below, parent / part
+    missing = place.relative_to(parent)
+    if missing.parts and (found / missing.parts[0]).is_symlink():
+        cause = f"has a VOLUME at {path[:200]!r}, which is behind a link that leads nowhere"
+        raise InvalidArgument("image", cause, remedy="use another image", reason="BadVolume")
+    return found / missing
+
+
+def _check_place(rootfs: Path, path: str, place: Path) -> None:
+    """Refuse a VOLUME whose links lead over the root or the kernel's files (security rule E1)."""
+    check_volume("image", path, leads_to=f"/{place.relative_to(rootfs)}")
 
 
 def _empty_directory(node: Node, container_id: str) -> Path:

@@ -44,10 +44,19 @@ def check_volumes(subject: str, paths: Iterable[str]) -> None:
     """
     for path in paths:
         check_text(subject, "a VOLUME", path)
-        place = clean_path(path)
-        if place == "/" or any(is_at_or_below(place, kernel) for kernel in _KERNEL_PLACES):
-            cause = f"has a VOLUME at {shown(path)}, where the system's own files are"
-            raise _refused(subject, cause, "move it, or use another image", "BadVolume")
+        check_volume(subject, path, leads_to=path)
+
+
+def check_volume(subject: str, path: str, *, leads_to: str) -> None:
+    """Refuse a VOLUME that is, or by links of its image leads, over the root or a kernel file system.
+
+    Raises:
+        InvalidArgument: it does.
+    """
+    place = clean_path(leads_to)
+    if place == "/" or any(is_at_or_below(place, kernel) for kernel in _KERNEL_PLACES):
+        cause = f"has a VOLUME at {shown(path)}, where the system's own files are"
+        raise _refused(subject, cause, "move it, or use another image", "BadVolume")
 
 
 def _check_mount(subject: str, mount: Mount, features: RuntimeFeatures) -> None:

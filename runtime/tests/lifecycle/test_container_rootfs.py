@@ -109,10 +109,29 @@ async def test_a_volume_behind_a_link_to_the_host_never_leaves_the_image(
     rig: Rig, record: ContainerRecord
 ) -> None:
     rootfs = rig.node.paths.rootfs(record.id)
-    (rootfs / "l").symlink_to("../../../../../../etc")
-    image = ImageDefaults(volumes=("/l", "/../../etc"))
+    (rootfs / "l").symlink_to("../../../../../../data")
+    (rootfs / "data").mkdir()
+    image = ImageDefaults(volumes=("/l", "/../../etc", "/l/../etc"))
     for volume in declared_volumes(rig.node, record, image):
         assert Path(volume.source).is_relative_to(rig.node.paths.layer(record.id))
+
+
+@pytest.mark.parametrize(
+    "volume", ["/p", "/p/x/deep", "/d", "/d/x", "/r", "/s/kernel", "/x/../p/x"]
+)
+async def test_a_volume_that_links_over_the_kernels_files_is_refused(
+    rig: Rig, record: ContainerRecord, volume: str
+) -> None:
+    rootfs = rig.node.paths.rootfs(record.id)
+    for name, target in (("p", "/proc"), ("d", "x/../dev"), ("r", "/"), ("s", "../../sys")):
+        (rootfs / name).symlink_to(target)
+    # There is no /dev: the runtime makes it only later, and the link leads somewhere then.
+    for name in ("proc", "sys", "x"):
+        (rootfs / name).mkdir()
+    with pytest.raises(InvalidArgument, match="VOLUME") as caught:
+        declared_volumes(rig.node, record, ImageDefaults(volumes=(volume,)))
+    assert caught.value.reason == "BadVolume"
+    assert not rig.node.paths.layer(record.id).joinpath("volumes").exists()
 
 
 async def test_a_mount_of_the_request_takes_the_place_of_a_volume(
