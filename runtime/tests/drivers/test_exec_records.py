@@ -102,14 +102,19 @@ async def test_process_without_start_time_is_known_by_its_cgroup(
 async def test_runtime_of_a_launch_that_was_cut_short_is_killed(tmp_path: Path) -> None:
     document = tmp_path / "exec-1.json"
     document.touch()
-    waiting = "import sys; sys.stdin.read()"
+    waiting = "import sys; print(flush=True); sys.stdin.read()"
     runtime = subprocess.Popen(
-        [sys.executable, "-c", waiting, f"--process={document}"], stdin=subprocess.PIPE
+        [sys.executable, "-c", waiting, f"--process={document}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
+    assert runtime.stdout is not None
+    runtime.stdout.readline()  # its command line can be read from now on
     assert await end_left_execs(tmp_path, "") == 0
     assert await asyncio.to_thread(runtime.wait) == -9
     assert runtime.stdin is not None
     runtime.stdin.close()
+    runtime.stdout.close()
     assert not list(tmp_path.iterdir())
 
 
