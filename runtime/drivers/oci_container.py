@@ -34,7 +34,6 @@ from runtime.drivers.monitor_control import MonitorControl
 from runtime.drivers.oci_command import OciCommand
 from runtime.drivers.operation_log import logged_operation
 from runtime.drivers.process_watch import ProcessWatch
-from runtime.drivers.resource_document import resources_document
 from runtime.errors import (
     DeadlineExceeded,
     FailedPrecondition,
@@ -43,6 +42,7 @@ from runtime.errors import (
 )
 from runtime.host import cgroups
 from runtime.records.resources import LinuxResources
+from runtime.spec.resources import limits_document
 
 _log = logging.getLogger(__name__)
 
@@ -245,7 +245,7 @@ class OciContainer:
     async def update(self, resources: LinuxResources) -> None:
         """Apply limits; see ContainerHandle."""
         self._check_alive("update")
-        document = resources_document(resources)
+        document = limits_document(resources)
         if document:
             text = json.dumps(document)
             _log.debug("update of %s: %s", self.id, text)

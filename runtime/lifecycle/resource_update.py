@@ -12,6 +12,7 @@ from runtime.lifecycle.object_names import container_name
 from runtime.lifecycle.operations import Operation, Ticket
 from runtime.records.container import ContainerState
 from runtime.records.resources import LinuxResources
+from runtime.spec.resources import applicable_limits
 from runtime.spec.update import updated_resources
 from runtime.store.changes import put_container
 
@@ -67,10 +68,10 @@ async def _update(
 
 def _to_apply(node: Node, current: LinuxResources, change: LinuxResources) -> LinuxResources:
     """Memory plus swap follows the memory limit, or the kernel refuses a limit above it."""
-    if not change.memory_limit_bytes or not node.host_facts.swap_accounting:
-        return change
-    swap = updated_resources(current, change).memory_swap_limit_bytes
-    return replace(change, memory_swap_limit_bytes=swap)
+    if change.memory_limit_bytes:
+        swap = updated_resources(current, change).memory_swap_limit_bytes
+        change = replace(change, memory_swap_limit_bytes=swap)
+    return applicable_limits(change, node.host_facts)
 
 
 def _check(resources: LinuxResources, subject: str) -> None:

@@ -6,6 +6,7 @@ left out with a note without it (containerd's tolerate_missing_hugetlb_controlle
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from runtime.records.resources import HugepageLimit, LinuxResources
 from runtime.spec.document import JsonValue, Option, Spec, merge, put, set_value, unchanged
@@ -15,15 +16,30 @@ _RESOURCES = ("linux", "resources")
 
 
 def resources_document(resources: LinuxResources, host: HostFacts) -> Spec:
-    """Return the `linux.resources` object of some limits, with what is set alone."""
+    """Return the `linux.resources` object of some limits, with what is set and the host can limit."""
+    return limits_document(applicable_limits(resources, host))
+
+
+def limits_document(resources: LinuxResources) -> Spec:
+    """Return the `linux.resources` object of limits that the host can apply, with what is set alone."""
     parts: dict[str, JsonValue] = {
         "cpu": _cpu(resources),
-        "memory": _memory(resources, host),
+        "memory": _memory(resources),
         "pids": {"limit": resources.pids_limit} if resources.pids_limit else {},
-        "hugepageLimits": _hugepages(resources.hugepage_limits) if _has_hugetlb(host) else [],
-        "unified": dict(resources.unified) if host.cgroup_version == 2 else {},
+        "hugepageLimits": _hugepages(resources.hugepage_limits),
+        "unified": dict(resources.unified),
     }
     return {name: part for name, part in parts.items() if part}
+
+
+def applicable_limits(resources: LinuxResources, host: HostFacts) -> LinuxResources:
+    """Return limits without what this host has no controller for, and with the swap limit that is meant."""
+    return replace(
+        resources,
+        memory_swap_limit_bytes=effective_swap_limit(resources, host),
+        hugepage_limits=resources.hugepage_limits if _has_hugetlb(host) else (),
+        unified=resources.unified if host.cgroup_version == 2 else (),
+    )
 
 
 def effective_swap_limit(resources: LinuxResources, host: HostFacts) -> int:
@@ -70,10 +86,10 @@ def _cpu(resources: LinuxResources) -> Spec:
     return {key: value for key, value in values.items() if value}
 
 
-def _memory(resources: LinuxResources, host: HostFacts) -> Spec:
+def _memory(resources: LinuxResources) -> Spec:
     values: dict[str, JsonValue] = {
         "limit": resources.memory_limit_bytes,
-        "swap": effective_swap_limit(resources, host),
+        "swap": resources.memory_swap_limit_bytes,
     }
     return {key: value for key, value in values.items() if value}
 

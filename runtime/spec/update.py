@@ -5,13 +5,9 @@ swap follows the limit, unless it was unlimited: a swap limit below the memory l
 changed later and is taken over into the record alone, as in containerd.
 """
 
-import json
 from dataclasses import replace
 
 from runtime.records.resources import HugepageLimit, LinuxResources
-from runtime.spec.document import JsonValue, Spec
-from runtime.spec.request import HostFacts
-from runtime.spec.resources import resources_document
 
 
 def updated_resources(current: LinuxResources, change: LinuxResources) -> LinuxResources:
@@ -44,17 +40,3 @@ def _with_hugepages(current: LinuxResources, change: LinuxResources) -> tuple[Hu
         limit.page_size: limit for limit in (*current.hugepage_limits, *change.hugepage_limits)
     }
     return tuple(sizes.values())
-
-
-def update_document(change: LinuxResources, host: HostFacts) -> Spec:
-    """Return the JSON that `RUNTIME update --resources -` reads, with what is set alone.
-
-    Give it the change, with its swap limit taken from `updated_resources`.
-    """
-    return resources_document(change, host)
-
-
-def update_text(change: LinuxResources, host: HostFacts) -> str:
-    """Return the text of that document."""
-    document: JsonValue = update_document(change, host)
-    return json.dumps(document)

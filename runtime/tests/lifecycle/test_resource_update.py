@@ -1,13 +1,14 @@
 """New limits reach the container, the record and the database."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from runtime.errors import InvalidArgument, PodRuntimeError
 from runtime.lifecycle.container_stop import stop_container
 from runtime.lifecycle.resource_update import update_container
-from runtime.records.resources import LinuxResources
+from runtime.records.resources import HugepageLimit, LinuxResources
 from runtime.tests.lifecycle.rig import Rig, container_config
 
 MIB = 1024 * 1024
@@ -29,6 +30,21 @@ async def test_memory_plus_swap_follows_the_memory_limit(rig: Rig) -> None:
     await update_container(rig.node, container.id, LinuxResources(memory_limit_bytes=64 * MIB))
     (applied,) = rig.driver.container(container.id).updates
     assert applied.memory_swap_limit_bytes == 64 * MIB
+
+
+async def test_what_the_host_cannot_limit_is_not_asked_of_the_runtime(rig: Rig) -> None:
+    rig.node.host_facts = replace(
+        rig.node.host_facts, cgroup_version=1, cgroup_controllers=("memory",), swap_accounting=False
+    )
+    container = await rig.container(await rig.pod())
+    pages = HugepageLimit(page_size="2MB", limit_bytes=4)
+    change = LinuxResources(
+        memory_limit_bytes=64 * MIB, hugepage_limits=(pages,), unified=(("memory.high", "1"),)
+    )
+    await update_container(rig.node, container.id, change)
+    (applied,) = rig.driver.container(container.id).updates
+    assert applied == LinuxResources(memory_limit_bytes=64 * MIB)
+    assert rig.node.container(container.id).resources.hugepage_limits == (pages,)
 
 
 async def test_a_refused_update_changes_no_record(rig: Rig) -> None:

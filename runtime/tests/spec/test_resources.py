@@ -55,6 +55,19 @@ def test_only_what_is_set_is_written(wanted: LinuxResources, document: Spec) -> 
     assert resources.resources_document(wanted, HOST) == document
 
 
+def test_document_of_applicable_limits_asks_for_nothing_more() -> None:
+    assert resources.limits_document(LinuxResources()) == {}
+    assert resources.limits_document(LinuxResources(memory_limit_bytes=5)) == {
+        "memory": {"limit": 5}
+    }
+
+
+def test_limits_without_a_controller_are_not_applicable() -> None:
+    found = resources.applicable_limits(EVERYTHING, V1)
+    assert (found.hugepage_limits, found.unified, found.memory_swap_limit_bytes) == ((), (), 0)
+    assert (found.cpu_shares, found.memory_limit_bytes) == (512, 64)
+
+
 def test_what_the_host_cannot_limit_is_left_out_with_a_note() -> None:
     document = resources.resources_document(EVERYTHING, V1)
     assert document["memory"] == {"limit": 64}

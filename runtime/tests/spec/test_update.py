@@ -1,12 +1,9 @@
 """Updates: zero means unchanged, swap follows memory."""
 
-import json
-
 import pytest
 
 from runtime.records.resources import HugepageLimit, LinuxResources
-from runtime.spec.update import update_document, update_text, updated_resources
-from runtime.tests.spec.samples import HOST
+from runtime.spec.update import updated_resources
 
 TWO = HugepageLimit(page_size="2MB", limit_bytes=4)
 BIG = HugepageLimit(page_size="1GB", limit_bytes=8)
@@ -57,9 +54,3 @@ def test_swap_follows_the_memory_limit_unless_told_or_unlimited(
     change = LinuxResources(memory_limit_bytes=limit, memory_swap_limit_bytes=swap)
     found = updated_resources(current, change)
     assert (found.memory_limit_bytes, found.memory_swap_limit_bytes) == after
-
-
-def test_document_has_what_is_set_alone() -> None:
-    change = LinuxResources(memory_limit_bytes=5, oom_score_adj=3)
-    assert update_document(change, HOST) == {"memory": {"limit": 5, "swap": 5}}
-    assert json.loads(update_text(change, HOST)) == {"memory": {"limit": 5, "swap": 5}}
