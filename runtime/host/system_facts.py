@@ -44,6 +44,7 @@ async def gather_facts(launcher: Launcher, layout: CgroupLayout) -> HostFacts:
         swap_accounting=_counts_swap(layout),
         kernel_release=machine.release,
         seccomp_architectures=_SECCOMP_ARCHITECTURES.get(machine.machine, ()),
+        cpu_count=possible_cpus(_read("/sys/devices/system/cpu/possible")),
         apparmor_enabled=_read("/sys/module/apparmor/parameters/enabled").startswith("Y"),
         selinux_enabled=Path("/sys/fs/selinux/enforce").exists(),
     )
@@ -62,6 +63,12 @@ async def can_lower_oom_score(launcher: Launcher, own_score: int) -> bool:
     except PodRuntimeError:
         return False  # without a shell the safe answer is to clamp
     return ended.exit_code == 0 and not ended.timed_out
+
+
+def possible_cpus(text: str) -> int:
+    """Return how many CPU numbers a list of the kernel (`0-3,8-11`) goes up to; 0 when it cannot be read."""
+    last = text.strip().rpartition(",")[2].rpartition("-")[2]
+    return int(last) + 1 if last.isdigit() else 0
 
 
 def hard_rlimits() -> dict[str, int]:

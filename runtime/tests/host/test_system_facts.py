@@ -1,5 +1,6 @@
 """What this host and our rights allow."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,7 +9,12 @@ import pytest
 from runtime.errors import Unavailable
 from runtime.host.capability_names import CAPABILITY_NAMES
 from runtime.host.cgroup_layout import CgroupLayout
-from runtime.host.system_facts import can_lower_oom_score, gather_facts, hard_rlimits
+from runtime.host.system_facts import (
+    can_lower_oom_score,
+    gather_facts,
+    hard_rlimits,
+    possible_cpus,
+)
 from runtime.tests.host.test_pause_process import FakeEnd, FakeLauncher
 
 
@@ -26,6 +32,15 @@ async def test_facts_are_gathered_without_changing_anything(tmp_path: Path) -> N
     assert (facts.cgroup_version, facts.cgroup_controllers) == (2, ("cpu", "memory"))
     assert facts.swap_accounting
     assert facts.kernel_release
+    assert facts.cpu_count >= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("0\n", 1), ("0-3\n", 4), ("0-3,8-11\n", 12), ("0,2\n", 3), ("", 0), ("x", 0)],
+)
+def test_cpus_are_counted_up_to_the_last_possible_one(text: str, count: int) -> None:
+    assert possible_cpus(text) == count
 
 
 @pytest.mark.parametrize(("file", "counts"), [("memory.memsw.limit_in_bytes", True), ("x", False)])
