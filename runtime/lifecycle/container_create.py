@@ -6,7 +6,7 @@ that name is refused with what differs. What is built, and undone, is in `contai
 
 from dataclasses import dataclass
 
-from runtime.errors import AlreadyExists, FailedPrecondition
+from runtime.errors import AlreadyExists, FailedPrecondition, Unimplemented
 from runtime.lifecycle.container_build import ContainerBuild
 from runtime.lifecycle.node import Node
 from runtime.lifecycle.object_names import name_in_pod
@@ -38,6 +38,7 @@ async def create_container(
         NotFound: there is no such pod, or the image is not here.
         FailedPrecondition: the pod is not READY, or is stopped meanwhile.
         InvalidArgument: the request cannot be.
+        Unimplemented: it asks for something that is not built; nothing of a request is left out silently.
         AlreadyExists: a container of this name and attempt exists or is being made, and is not what was asked for.
         Unavailable, DeadlineExceeded, Internal: something below failed; everything was undone.
     """
@@ -49,6 +50,7 @@ async def create_container(
     existing = node.container_by_key(key)
     if existing is not None:
         return _same_or_refused(existing, request, subject)
+    _check_built(config, subject)
     validate_image(image)
     features = node.runtime_features(sandbox.handler)
     validate_container(config, sandbox.config, features, node.host_facts)
@@ -68,6 +70,16 @@ def _check_ready(sandbox: SandboxRecord, subject: str) -> None:
             f"pod {sandbox.id[:12]} is not ready",
             remedy="run a new pod",
             reason="PodNotReady",
+        )
+
+
+def _check_built(config: ContainerConfig, subject: str) -> None:
+    if config.cdi_devices:
+        raise Unimplemented(
+            subject,
+            f"CDI_devices (here {config.cdi_devices[0][:200]}) are not supported",
+            remedy="name device nodes in devices, or use a device plugin that does",
+            reason="CdiUnsupported",
         )
 
 

@@ -11,6 +11,7 @@ from runtime.errors import (
     InvalidArgument,
     NotFound,
     PodRuntimeError,
+    Unimplemented,
 )
 from runtime.lifecycle.container_create import create_container
 from runtime.lifecycle.container_start import start_container
@@ -224,3 +225,11 @@ async def test_listeners_hear_of_a_new_container(rig: Rig) -> None:
     event = await anext(aiter(heard))
     assert (event.kind, event.object_id) == (EventKind.CREATED, container.id)
     assert event.containers == (container,)
+
+
+async def test_cdi_devices_are_refused_by_name_and_not_left_out(rig: Rig) -> None:
+    pod = await rig.pod()
+    config = container_config(cdi_devices=("vendor.com/gpu=0",))
+    with pytest.raises(Unimplemented, match=r"CDI_devices \(here vendor.com/gpu=0\)"):
+        await create_container(rig.node, pod.id, config, IMAGE_ID, IMAGE)
+    assert rig.node.containers == {}
