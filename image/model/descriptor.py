@@ -12,6 +12,8 @@ from image.model.platform import Platform
 
 MAX_SIZE = 2**63 - 1
 """Sizes are int64 in the specification; more is refused before any arithmetic."""
+UNKNOWN_SIZE = -1
+"""Size of a blob of a schema 1 manifest, which tells none; no document can say this."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +23,7 @@ class Descriptor:
     media_type: str
     digest: Digest
     size: int
-    """Bytes, exactly; a download that differs is refused."""
+    """Bytes, exactly; a download that differs is refused. `UNKNOWN_SIZE` when nobody said."""
     urls: tuple[str, ...] = ()
     """Where foreign content may be fetched without credentials."""
     platform: Platform | None = None

@@ -6,12 +6,13 @@ as an image and as an index is refused whatever it is served as (CVE-2021-41190,
 
 from dataclasses import dataclass
 
-from image.errors import FailedPrecondition, Unimplemented
+from image.errors import FailedPrecondition
 from image.model.descriptor import Descriptor, read_descriptor
 from image.model.json_document import JsonObject, parse_json_object
 from image.model.media_types import (
     DOCKER_MANIFEST,
     DOCKER_MANIFEST_LIST,
+    DOCKER_SCHEMA1,
     OCI_INDEX,
     OCI_MANIFEST,
     ManifestKind,
@@ -19,6 +20,7 @@ from image.model.media_types import (
     is_generic,
     manifest_kind,
 )
+from image.model.schema1 import Schema1Manifest, canonical_payload, read_schema1
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 """What the distribution-spec asks registries to accept at least ("Pushing Manifests")."""
@@ -36,6 +38,7 @@ _KNOWN_KEYS = frozenset(
         "manifests",
         "fsLayers",
         "history",
+        "signatures",
         "annotations",
         "artifactType",
         "subject",
@@ -66,25 +69,26 @@ class Index:
 
 def parse_manifest(
     raw: bytes, content_type: str = "", *, subject: str, require_schema2: bool = False
-) -> Manifest | Index:
+) -> Manifest | Index | Schema1Manifest:
     """Read a manifest of any supported kind; its digest must have been checked before.
 
     Args:
         raw: the bytes as received.
         content_type: the response header, or the media type of the descriptor that named it.
         subject: how errors name the document.
-        require_schema2: refuse schema 1 as policy, not as a missing feature.
+        require_schema2: refuse schema 1.
 
     Raises:
-        FailedPrecondition: not a manifest, ambiguous, or beyond a limit.
-        Unimplemented: docker schema 1.
+        FailedPrecondition: not a manifest, ambiguous, beyond a limit, or schema 1 where that is refused.
     """
     document = parse_json_object(raw, subject=subject, max_bytes=MAX_MANIFEST_BYTES)
     header = bare_media_type(content_type)
     _check_keys(document)
     kind = _agreed_kind(document, header)
     if kind is ManifestKind.SCHEMA1:
-        raise _schema1_refusal(subject, require_schema2)
+        if require_schema2:
+            raise _not_schema2(subject)
+        return _read_old(raw, header, subject)
     if document.integer("schemaVersion") != 2:
         raise _refused(subject, "has a schemaVersion other than 2")
     media_type = document.text("mediaType", default="") or _specific(header)
@@ -179,19 +183,22 @@ def _guessed_type(kind: ManifestKind, inner: str) -> str:
     return (_DOCKER_TYPES if inner.startswith("application/vnd.docker.") else _OCI_TYPES)[kind]
 
 
-def _schema1_refusal(subject: str, require_schema2: bool) -> FailedPrecondition | Unimplemented:
-    if require_schema2:
-        return FailedPrecondition(
-            subject,
-            "invalid manifest: not schema2",
-            remedy="push the image again with a current tool, or unset require_schema2",
-            reason="NotSchema2",
-        )
-    return Unimplemented(
+def _read_old(raw: bytes, header: str, subject: str) -> Schema1Manifest:
+    """Read the payload of a schema 1 manifest, which must be of that kind itself."""
+    payload = canonical_payload(raw, subject=subject)
+    document = parse_json_object(payload, subject=subject, max_bytes=MAX_MANIFEST_BYTES)
+    _check_keys(document)
+    if _shape(document) is not ManifestKind.SCHEMA1:
+        raise _refused(subject, "holds another kind of manifest under its signatures")
+    return read_schema1(payload, _specific(header) or DOCKER_SCHEMA1, subject=subject)
+
+
+def _not_schema2(subject: str) -> FailedPrecondition:
+    return FailedPrecondition(
         subject,
-        "is a docker schema 1 manifest, a form that was retired in 2019",
-        remedy="push the image again with a current tool",
-        reason="DockerSchema1",
+        "invalid manifest: not schema2",
+        remedy="push the image again with a current tool, or unset require_schema2",
+        reason="NotSchema2",
     )
 
 

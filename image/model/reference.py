@@ -98,6 +98,11 @@ def parse_reference(text: str) -> Reference:
     return Reference(domain=domain, path=path, tag="" if digest else tag, digest=digest)
 
 
+def is_repository(path: str) -> bool:
+    """Tell whether `path` is the name of a repository inside a registry."""
+    return len(path) <= _MAX_PATH and all(_COMPONENT.fullmatch(part) for part in path.split("/"))
+
+
 def _split_tag(rest: str) -> tuple[str, str | None]:
     """Split at the last colon, unless a slash follows it: that colon belongs to a port."""
     named, colon, tag = rest.rpartition(":")

@@ -1,8 +1,8 @@
 """The hosts.toml of one registry, in containerd's form: its server, its mirrors and how to reach them.
 
 Pure: text in, rules out. Every key is checked; an unknown or unusable one is refused with file and line, because a
-misspelt `skip_verify` or `ca` would otherwise be found in production. Two keys are Lading's own and ignored by
-containerd: `send_credentials` and `token_realms` (security rule C1).
+misspelt `skip_verify` or `ca` would otherwise be found in production. Four keys are Lading's own and ignored by
+containerd: `send_credentials` and `token_realms` (security rule C1), `credential_helper`, and the table `rewrite`.
 """
 
 import re
@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import NoReturn
 
 from image.errors import FailedPrecondition, InvalidArgument
+from image.protocol.rewrite_rules import RewriteRule
 from image.protocol.url_origin import origin_of
 
 MAX_FILE_BYTES = 1024 * 1024
@@ -22,6 +23,7 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
@@ -54,6 +56,10 @@ class HostEntry:
     dial_timeout: float | None = None
     send_credentials: bool = False
     token_realms: tuple[str, ...] = ()
+    credential_helper: str = ""
+    """NAME of the program docker-credential-NAME that knows credentials for this host."""
+    rewrite: tuple[RewriteRule, ...] = ()
+    """How this host calls repositories."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +143,8 @@ _KEYS = frozenset(
         "dial_timeout",
         "send_credentials",
         "token_realms",
+        "credential_helper",
+        "rewrite",
     }
 )
 
@@ -167,6 +175,8 @@ def _read_entry(table: _Table, url: str) -> HostEntry:
         token_realms=tuple(
             _checked_url(table, "token_realms", u) for u in table.texts("token_realms")
         ),
+        credential_helper=_read_helper(table),
+        rewrite=_read_rewrite(table),
     )
 
 
@@ -216,6 +226,35 @@ def _read_headers(table: _Table) -> tuple[tuple[str, str], ...]:
                 table.refuse("header", "has a name or value that HTTP does not allow")
             pairs.append((name, line))
     return tuple(pairs)
+
+
+def _read_helper(table: _Table) -> str:
+    name = table.fields.get("credential_helper", "")
+    if not isinstance(name, str) or not (name == "" or is_helper_name(name)):
+        table.refuse(
+            "credential_helper", "must be the NAME of a program docker-credential-NAME, no path"
+        )
+    return name
+
+
+def is_helper_name(name: str) -> bool:
+    """Tell whether `name` may be part of a program's name: no path, no option."""
+    return _HELPER_NAME.fullmatch(name) is not None
+
+
+def _read_rewrite(table: _Table) -> tuple[RewriteRule, ...]:
+    members = table.fields.get("rewrite", {})
+    if not isinstance(members, dict):
+        table.refuse("rewrite", 'must be a table like "^library/(.*)" = "hub/$1"')
+    rules = []
+    for pattern, value in members.items():
+        if not isinstance(value, str):
+            table.refuse("rewrite", f"must give text for {pattern[:80]!r}")
+        rule = RewriteRule(pattern=pattern, replacement=value)
+        if fault := rule.fault():
+            table.refuse("rewrite", fault)
+        rules.append(rule)
+    return tuple(rules)
 
 
 def _read_duration(table: _Table, key: str) -> float | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from image.model.reference import DEFAULT_DOMAIN, Reference
 from image.protocol.hosts_file import DEFAULT_TLS, HostEntry, HostRules, TlsRules
+from image.protocol.rewrite_rules import RewriteRule, rewritten
 from image.protocol.url_origin import Origin, is_loopback, origin_of, redact_url
 
 DEFAULT_DIRECTORY = "_default"
@@ -36,6 +37,11 @@ class Endpoint:
     gets_credentials: bool = False
     """Whether the credentials of the reference's registry are for this endpoint too."""
     token_realms: tuple[str, ...] = ()
+    credential_helper: str = ""
+    """NAME of the docker-credential-NAME program that is asked for this endpoint."""
+    is_written: bool = False
+    """Its URL stands in hosts.toml; plain http that nobody wrote down gets no secret (security rule C2)."""
+    rewrite: tuple[RewriteRule, ...] = ()
     is_foreign: bool = False
     """The url is the blob itself, named by a descriptor; nothing private is sent there."""
 
@@ -43,6 +49,14 @@ class Endpoint:
     def origin(self) -> Origin:
         """Scheme, host and port that secrets for this endpoint are bound to."""
         return origin_of(self.url)
+
+    def repository_of(self, reference: Reference) -> str:
+        """Give the name that this endpoint uses for the repository of `reference`.
+
+        Raises:
+            InvalidArgument: the rewrite rules make no repository name of it.
+        """
+        return rewritten(reference.path, self.rewrite, host=self.shown)
 
     @property
     def shown(self) -> str:
@@ -96,6 +110,9 @@ def _endpoint(
         namespace="" if same_place else reference.domain,
         gets_credentials=trusted and is_private,
         token_realms=entry.token_realms,
+        credential_helper=entry.credential_helper,
+        is_written=bool(entry.url),
+        rewrite=entry.rewrite,
     )
 
 

@@ -23,7 +23,7 @@ from image.protocol.mirror_rules import Endpoint
 from image.protocol.proxy_rules import ProxyRules
 from image.protocol.retry_policy import RetryPolicy
 from image.registry.bearer_token import AuthorizationSource
-from image.registry.credentials import Credential, credential_for
+from image.registry.credential_source import CredentialSource, NodeCredentials
 from image.registry.download import RESTART_REASON, BlobDownload
 from image.registry.endpoint_caller import EndpointCaller
 from image.registry.endpoint_rounds import Habits
@@ -47,6 +47,7 @@ class RegistryClient:
         registry_config_path: Path,
         proxy: str = "",
         no_proxy: str = "",
+        docker_config_path: str = "",
         user_agent: str = "lading",
         limits: TransportLimits | None = None,
         retry: RetryPolicy | None = None,
@@ -59,6 +60,7 @@ class RegistryClient:
         )
         self._habits = Habits(policy=retry or RetryPolicy())
         self._caller = EndpointCaller(self._transport, AuthorizationSource(self._transport))
+        self._node_credentials = NodeCredentials(docker_config_path)
         self._distrusted: dict[tuple[str, Digest], None] = {}
 
     async def __aenter__(self) -> Self:
@@ -89,17 +91,42 @@ class RegistryClient:
             FailedPrecondition: what came is no usable image, or not what was asked for.
             Unavailable: no endpoint answered properly; reason `RegistryUnavailable`.
             InvalidArgument: hosts.toml or the credentials have an error.
-            Unimplemented: docker schema 1.
         """
-        resolver = ManifestResolver(
+        resolver = await self._resolver(reference, auth, require_schema2=require_schema2)
+        return await resolver.resolve(platform)
+
+    async def current_digest(
+        self, reference: Reference, *, auth: RegistryAuth | None
+    ) -> Digest | None:
+        """Ask by HEAD what the tag of `reference` means now; None when that cannot be learnt so.
+
+        Raises:
+            InvalidArgument: hosts.toml or the credentials have an error.
+        """
+        return await (await self._resolver(reference, auth)).current_digest()
+
+    async def fetch_manifest(
+        self, reference: Reference, *, auth: RegistryAuth | None
+    ) -> tuple[Digest, bytes, str] | None:
+        """Get digest, verified bytes and endpoint of a manifest of any kind; None when there is none.
+
+        Raises:
+            ImageError: as `resolve`.
+        """
+        return await (await self._resolver(reference, auth)).fetch_manifest()
+
+    async def _resolver(
+        self, reference: Reference, auth: RegistryAuth | None, *, require_schema2: bool = False
+    ) -> ManifestResolver:
+        return ManifestResolver(
             self._caller,
             await self._rules.endpoints_of(reference),
             self._habits,
             reference=reference,
             auth=auth,
+            credentials=CredentialSource(self._node_credentials, reference, auth),
             require_schema2=require_schema2,
         )
-        return await resolver.resolve(platform)
 
     async def fetch_config(self, image: ResolvedImage) -> bytes:
         """Fetch the config of `image`, verified and of at most 8 MiB.
@@ -134,7 +161,7 @@ class RegistryClient:
                 `DigestMismatch` (final) or `DigestMismatchRestart` (once more from byte 0 may help).
             ImageError: as `resolve`.
         """
-        if not 0 <= offset <= layer.size:
+        if not 0 <= offset <= max(layer.size, 0):
             raise InvalidArgument(
                 f"layer {layer.digest}", f"has no byte {offset} of {layer.size} to go on from"
             )
@@ -145,7 +172,7 @@ class RegistryClient:
             self._habits,
             reference=image.reference,
             blob=layer,
-            credential_of=_Credentials(image).of,
+            credentials=CredentialSource(self._node_credentials, image.reference, image.auth),
             offset=offset,
         )
         try:
@@ -167,7 +194,11 @@ class RegistryClient:
         """
         endpoints = await self._rules.endpoints_of(reference)
         return await list_tags(
-            self._caller, endpoints, self._habits, reference=reference, auth=auth
+            self._caller,
+            endpoints,
+            self._habits,
+            reference=reference,
+            credentials=CredentialSource(self._node_credentials, reference, auth),
         )
 
     async def _read_whole(self, image: ResolvedImage, blob: Descriptor) -> bytes:
@@ -192,13 +223,3 @@ class RegistryClient:
                 self._distrusted[endpoint.url, digest] = None
         while len(self._distrusted) > _MAX_DISTRUSTED:
             del self._distrusted[next(iter(self._distrusted))]
-
-
-class _Credentials:
-    """The credentials of one resolved image, given out per endpoint."""
-
-    def __init__(self, image: ResolvedImage) -> None:
-        self._image = image
-
-    def of(self, endpoint: Endpoint) -> Credential | None:
-        return credential_for(self._image.auth, endpoint, self._image.reference)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from image.errors import InvalidArgument
 from image.model.records import RegistryAuth
-from image.model.reference import DEFAULT_DOMAIN, Reference
+from image.model.reference import Reference
+from image.protocol.docker_config import canonical_host
 from image.protocol.mirror_rules import Endpoint
 
-_HUB_NAMES = frozenset({"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN68 = re.compile(r"[\x21-\x7e]+")
 
@@ -45,7 +45,7 @@ def credential_for(
         return None
     if not _is_meant(auth.server_address, endpoint, reference):
         return None
-    credential = _read(auth)
+    credential = read_credential(auth)
     return None if credential == Credential() else credential
 
 
@@ -58,22 +58,19 @@ def basic_header(credential: Credential) -> str:
 def _is_meant(server_address: str, endpoint: Endpoint, reference: Reference) -> bool:
     if not server_address:
         return endpoint.gets_credentials
-    meant = _host_of(server_address)
-    if meant == _host_of(reference.domain):
+    meant = canonical_host(server_address)
+    if meant == canonical_host(reference.domain):
         return endpoint.gets_credentials
     written_here = endpoint.url.startswith("https://") or endpoint.gets_credentials
-    return written_here and meant == _host_of(endpoint.url)
+    return written_here and meant == canonical_host(endpoint.url)
 
 
-def _host_of(address: str) -> str:
-    """Reduce `https://index.docker.io/v1/` and the like to a host with its port."""
-    host = address.partition("://")[2] or address
-    host = host.partition("/")[0].rpartition("@")[2].lower()
-    host = host.removesuffix(":443")
-    return DEFAULT_DOMAIN if host in _HUB_NAMES else host
+def read_credential(auth: RegistryAuth) -> Credential:
+    """Turn credentials of any form into what is sent.
 
-
-def _read(auth: RegistryAuth) -> Credential:
+    Raises:
+        InvalidArgument: they cannot be read or sent.
+    """
     username, password = auth.username, auth.password
     if not username and auth.auth:
         username, password = _decode_pair(auth.auth)

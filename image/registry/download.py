@@ -6,24 +6,22 @@ Hands out bytes in order and never twice. After a broken transfer it goes on fro
 
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from image.errors import FailedPrecondition, ImageError
-from image.model.descriptor import Descriptor
+from image.model.descriptor import UNKNOWN_SIZE, Descriptor
 from image.model.digest import digest_algorithm, digest_hex
 from image.model.reference import Reference
 from image.protocol.content_range import RangeAnswer, judge_range_answer, range_header
 from image.protocol.endpoint_outcome import EndpointFailure, FailureKind, Outcome
 from image.protocol.mirror_rules import Endpoint
-from image.registry.credentials import Credential
+from image.registry.credential_source import CredentialSource
 from image.registry.endpoint_caller import EndpointCaller, blob_url
 from image.registry.endpoint_rounds import EndpointRounds, Habits
 from image.registry.http_transport import HttpResponse
 
 RESTART_REASON = "DigestMismatchRestart"
 """Reason of a mismatch that another download from byte 0 may cure: several transfers were joined, or a mirror lied."""
-
-CredentialOf = Callable[[Endpoint], Credential | None]
 
 
 class BlobDownload:
@@ -37,16 +35,17 @@ class BlobDownload:
         *,
         reference: Reference,
         blob: Descriptor,
-        credential_of: CredentialOf,
+        credentials: CredentialSource,
         offset: int = 0,
     ) -> None:
         self._caller = caller
         self._reference = reference
         self._blob = blob
-        self._credential_of = credential_of
+        self._credentials = credentials
         self._subject = f"{reference.name}@{blob.digest}"
         self._rounds = EndpointRounds(self._subject, endpoints, habits)
         self._reached = offset
+        self._size = blob.size
         # bytes before the offset are not known here, so only the consumer can hash the whole
         self._hash = hashlib.new(digest_algorithm(blob.digest)) if offset == 0 else None
         self._ranges_work = True
@@ -60,7 +59,7 @@ class BlobDownload:
             FailedPrecondition: wrong digest or size; raised after the last byte.
             ImageError: every endpoint failed; lists them.
         """
-        is_complete = 0 < self._blob.size == self._reached
+        is_complete = 0 < self._size == self._reached
         while not is_complete:
             endpoint = await self._rounds.wait_next()
             pieces = self._attempt(endpoint)
@@ -72,7 +71,7 @@ class BlobDownload:
             except EndpointFailure as failure:
                 self._rounds.note_failure(failure.outcome)
                 # a connection may break after the last byte, and no range begins there
-                is_complete = 0 < self._blob.size == self._reached and failure.outcome.is_retried
+                is_complete = 0 < self._size == self._reached and failure.outcome.is_retried
         self._verify()
 
     async def _attempt(self, endpoint: Endpoint) -> AsyncGenerator[bytes, None]:
@@ -82,7 +81,7 @@ class BlobDownload:
             endpoint,
             blob_url(endpoint, self._reference, self._blob.digest),
             reference=self._reference,
-            credential=self._credential_of(endpoint),
+            credential=await self._credentials.credential_of(endpoint),
             headers=(("Range", range_header(start)),) if start else (),
             accepted=(200, 206, 416) if start else (200,),
         )
@@ -92,13 +91,15 @@ class BlobDownload:
                 async for chunk in chunks:
                     fresh = chunk[max(0, self._reached - position) :]
                     position += len(chunk)
-                    if position > self._blob.size:
+                    if position > self._size != UNKNOWN_SIZE:
                         raise self._wrong_size(endpoint, "it sends more")
                     if fresh:
                         self._take(endpoint, fresh)
                         yield fresh
-        if position != self._blob.size:
-            raise _failure(endpoint, f"the body ended at byte {position} of {self._blob.size}")
+        if self._size == UNKNOWN_SIZE:
+            self._size = position  # the answer had no length, and its end was no break
+        if position != self._size:
+            raise _failure(endpoint, f"the body ended at byte {position} of {self._size}")
 
     def _position_of(self, endpoint: Endpoint, response: HttpResponse, start: int) -> int:
         """Tell at which byte of the blob the body begins, and check the length it announces."""
@@ -108,7 +109,7 @@ class BlobDownload:
                 response.status,
                 response.header("Content-Range"),
                 offset=start,
-                size=self._blob.size,
+                size=self._size,
             )
             if answer is RangeAnswer.UNUSABLE:
                 self._ranges_work = False
@@ -117,7 +118,9 @@ class BlobDownload:
         announced = response.header("Content-Length")
         if announced.isascii() and announced.isdigit():
             total = position + int(announced[:20])
-            if total != self._blob.size:
+            if self._size == UNKNOWN_SIZE:
+                self._size = total
+            if total != self._size:
                 raise self._wrong_size(endpoint, f"it announces {total}")
         return position
 
@@ -143,7 +146,7 @@ class BlobDownload:
     def _wrong_size(self, endpoint: Endpoint, cause: str) -> EndpointFailure:
         error: ImageError = FailedPrecondition(
             self._subject,
-            f"the registry's blob is not of {self._blob.size} bytes: {cause}",
+            f"the registry's blob is not of {self._size} bytes: {cause}",
             reason="SizeMismatch",
         )
         return _failure(endpoint, f"wrong size: {cause}", kind=FailureKind.REFUSED, error=error)

@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Literal
 from urllib.parse import quote
 
 from image.errors import FailedPrecondition, PermissionDenied
@@ -27,6 +28,7 @@ from image.registry.credentials import Credential
 from image.registry.http_transport import HttpResponse, HttpTransport, Request
 
 Headers = tuple[tuple[str, str], ...]
+Method = Literal["GET", "HEAD"]
 
 
 class EndpointCaller:
@@ -46,18 +48,21 @@ class EndpointCaller:
         credential: Credential | None,
         headers: Headers = (),
         accepted: tuple[int, ...] = (200,),
+        method: Method = "GET",
     ) -> AsyncIterator[HttpResponse]:
-        """GET `url` of `endpoint` and hold the answer open.
+        """GET or HEAD `url` of `endpoint` and hold the answer open.
 
         Raises:
             EndpointFailure: no answer, or a status that is not in `accepted`.
         """
         audience = Audience(
-            origin=endpoint.origin, scope=f"repository:{reference.path}:pull", credential=credential
+            origin=endpoint.origin,
+            scope=f"repository:{endpoint.repository_of(reference)}:pull",
+            credential=credential,
         )
         offered = None if endpoint.is_foreign else self._authorization.known_header(audience)
         async with contextlib.AsyncExitStack() as open_answers:
-            request = _request(endpoint, url, headers, offered)
+            request = _request(endpoint, url, headers, offered, method)
             response = await open_answers.enter_async_context(self._transport.request(request))
             # a challenge of whoever we were redirected to is not the endpoint's (rule C1)
             is_its_own = response.origin == endpoint.origin and not endpoint.is_foreign
@@ -67,7 +72,7 @@ class EndpointCaller:
                 if answer is None:
                     raise _unexpected(endpoint, response, body)
                 await open_answers.aclose()
-                request = _request(endpoint, url, headers, answer)
+                request = _request(endpoint, url, headers, answer, method)
                 response = await open_answers.enter_async_context(self._transport.request(request))
             if response.status not in accepted:
                 raise _unexpected(endpoint, response, await response.read_capped(MAX_ERROR_BODY))
@@ -95,32 +100,41 @@ class EndpointCaller:
 
 def manifest_url(endpoint: Endpoint, reference: Reference, version: str) -> str:
     """Give the URL of a manifest (distribution-spec end-3)."""
-    return _with_namespace(endpoint, f"{endpoint.url}/{reference.path}/manifests/{version}")
+    return _with_namespace(
+        endpoint, f"{endpoint.url}/{endpoint.repository_of(reference)}/manifests/{version}"
+    )
 
 
 def blob_url(endpoint: Endpoint, reference: Reference, digest: str) -> str:
     """Give the URL of a blob (distribution-spec end-2); a foreign endpoint is the blob itself."""
     if endpoint.is_foreign:
         return endpoint.url
-    return _with_namespace(endpoint, f"{endpoint.url}/{reference.path}/blobs/{digest}")
+    return _with_namespace(
+        endpoint, f"{endpoint.url}/{endpoint.repository_of(reference)}/blobs/{digest}"
+    )
 
 
 def tags_url(endpoint: Endpoint, reference: Reference) -> str:
     """Give the URL of the first page of tags (distribution-spec end-8a)."""
-    return _with_namespace(endpoint, f"{endpoint.url}/{reference.path}/tags/list")
+    return _with_namespace(
+        endpoint, f"{endpoint.url}/{endpoint.repository_of(reference)}/tags/list"
+    )
 
 
 def _with_namespace(endpoint: Endpoint, url: str) -> str:
     return f"{url}?ns={quote(endpoint.namespace, safe='')}" if endpoint.namespace else url
 
 
-def _request(endpoint: Endpoint, url: str, headers: Headers, authorization: str | None) -> Request:
+def _request(
+    endpoint: Endpoint, url: str, headers: Headers, authorization: str | None, method: Method
+) -> Request:
     private = endpoint.headers
     if authorization is not None:
         others = (line for line in private if line[0].lower() != "authorization")
         private = (*others, ("Authorization", authorization))
     request = Request(
         url=url,
+        method=method,
         shown=endpoint.shown,
         headers=headers,
         private_headers=private,

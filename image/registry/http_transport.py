@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, replace
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Self
 from urllib.parse import urljoin
 
@@ -46,7 +46,7 @@ class TransportLimits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One GET, or one POST when there is a form."""
+    """One GET or HEAD, or one POST when there is a form."""
 
     url: str = field(repr=False)
     shown: str
@@ -55,6 +55,7 @@ class Request:
     private_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Sent to the origin of `url` and to no other."""
     form: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    method: str = "GET"
     tls: TlsRules = DEFAULT_TLS
     dial_timeout: float | None = None
 
@@ -104,7 +105,8 @@ class HttpResponse:
         )
         while piece := await self._read_piece():
             if not watch.note(len(piece), now=loop.time()):
-                raise _failure(self._request, "the transfer is too slow to ever end")
+                text = f"sent less than {watch.minimum} bytes in {watch.window:g} s"
+                raise _failure(self._request, text)
             paused = loop.time()
             yield piece
             watch.pause(loop.time() - paused)
@@ -146,6 +148,8 @@ class HttpTransport:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(self._note_sent)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=64),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -157,6 +161,7 @@ class HttpTransport:
             # presigned URLs in Location are longer than the usual 8 KiB
             max_field_size=32 * 1024,
             trust_env=False,
+            trace_configs=[trace],
         )
         return self
 
@@ -198,9 +203,9 @@ class HttpTransport:
         context = await self._tls.context_for(request.tls) if target.is_encrypted else True
         dial = request.dial_timeout or self._limits.connect
         try:
-            async with asyncio.timeout(dial + self._limits.first_byte):
+            async with asyncio.timeout(dial + self._limits.first_byte) as deadline:
                 return await self._session.request(
-                    "POST" if request.form else "GET",
+                    "POST" if request.form else request.method,
                     URL(request.url, encoded=True),
                     headers=[*request.headers, *request.private_headers],
                     data=dict(request.form) or None,
@@ -208,9 +213,25 @@ class HttpTransport:
                     proxy=self._proxy.proxy_for(target),
                     ssl=context,
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=dial),
+                    trace_request_ctx=deadline,
                 )
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # OSError: TimeoutError too
+        except aiohttp.ConnectionTimeoutError as error:
+            raise _failure(request, f"no connection within {dial:g} s") from error
+        except TimeoutError as error:
+            text = f"connected, but no answer for {self._limits.first_byte:g} s"
+            raise _failure(request, text) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _send_failure(request, error) from error
+
+    async def _note_sent(
+        self,
+        _session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        _params: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        """Start the budget of the first byte when the request is out, whatever connecting took."""
+        deadline: asyncio.Timeout = context.trace_request_ctx
+        deadline.reschedule(asyncio.get_running_loop().time() + self._limits.first_byte)
 
 
 def _redirect_of(response: aiohttp.ClientResponse, request: Request) -> str | None:
@@ -241,8 +262,6 @@ def _redirected(request: Request, location: str) -> Request:
 
 def _send_failure(request: Request, error: Exception) -> EndpointFailure:
     match error:
-        case TimeoutError():
-            return _failure(request, "did not answer in time")
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             text = f"TLS failed: {redact_text(str(error))}"
             return _failure(request, text, kind=FailureKind.UNTRUSTED)

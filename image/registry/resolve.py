@@ -7,18 +7,25 @@ for before anything else looks at them (1.5); what was asked for is what is hash
 import logging
 from collections.abc import Sequence
 
-from image.errors import FailedPrecondition, ImageError, InvalidArgument
-from image.model.descriptor import Descriptor
+from image.errors import FailedPrecondition, ImageError, InvalidArgument, NotFound
+from image.model.descriptor import UNKNOWN_SIZE, Descriptor
 from image.model.digest import Digest, matches_digest, parse_digest, sha256_digest
 from image.model.manifest import MAX_MANIFEST_BYTES, Index, Manifest, parse_manifest
-from image.model.media_types import MANIFEST_ACCEPT, bare_media_type, manifest_kind
+from image.model.media_types import (
+    DOCKER_LAYER_GZIP,
+    MANIFEST_ACCEPT,
+    ManifestKind,
+    bare_media_type,
+    manifest_kind,
+)
 from image.model.platform import Platform, match_platform
 from image.model.records import RegistryAuth
 from image.model.reference import Reference
+from image.model.schema1 import Schema1Manifest, canonical_payload
 from image.model.validate import check_manifest_usable
 from image.protocol.endpoint_outcome import EndpointFailure, FailureKind, Outcome
 from image.protocol.mirror_rules import Endpoint
-from image.registry.credentials import credential_for
+from image.registry.credential_source import CredentialSource
 from image.registry.endpoint_caller import EndpointCaller, manifest_url
 from image.registry.endpoint_rounds import EndpointRounds, Habits
 from image.registry.http_transport import HttpResponse
@@ -51,6 +58,7 @@ class ManifestResolver:
         *,
         reference: Reference,
         auth: RegistryAuth | None,
+        credentials: CredentialSource,
         require_schema2: bool,
     ) -> None:
         self._caller = caller
@@ -58,6 +66,7 @@ class ManifestResolver:
         self._habits = habits
         self._reference = reference
         self._auth = auth
+        self._credentials = credentials
         self._require_schema2 = require_schema2
 
     async def resolve(self, platform: Platform) -> ResolvedImage:
@@ -73,7 +82,7 @@ class ManifestResolver:
         target = await self._fetch(str(reference), reference.digest, expected=None)
         found, chosen = target, self._parse(target)
         for _ in range(_MAX_INDEX_DEPTH):
-            if isinstance(chosen, Manifest):
+            if not isinstance(chosen, Index):
                 break
             entry = self._choose(chosen, platform)
             found = await self._fetch(
@@ -86,18 +95,57 @@ class ManifestResolver:
                 f"is an index of indexes, more than {_MAX_INDEX_DEPTH} deep",
                 reason="InvalidManifest",
             )
-        check_manifest_usable(chosen, subject=str(reference))
+        manifest = _converted(chosen, found) if isinstance(chosen, Schema1Manifest) else chosen
+        check_manifest_usable(manifest, subject=str(reference))
         return ResolvedImage(
             reference=reference,
             target_digest=target.digest,
             manifest_digest=found.digest,
             manifest_bytes=found.raw,
-            manifest=chosen,
-            config=chosen.config,
-            layers=chosen.layers,
+            manifest=manifest,
+            config=manifest.config,
+            layers=manifest.layers,
             endpoint_url=found.endpoint.shown,
+            schema1=chosen if isinstance(chosen, Schema1Manifest) else None,
             auth=self._auth,
         )
+
+    async def fetch_manifest(self) -> tuple[Digest, bytes, str] | None:
+        """Get the verified bytes of the reference, whatever kind of manifest it is; None when it is unknown.
+
+        Raises:
+            ImageError: as `resolve`, but for NotFound.
+        """
+        try:
+            found = await self._fetch(str(self._reference), self._reference.digest, expected=None)
+        except NotFound:
+            return None
+        return found.digest, found.raw, found.endpoint.shown
+
+    async def current_digest(self) -> Digest | None:
+        """Ask by HEAD what the tag means now; None when no endpoint says it that way (heritage 1.3).
+
+        One endpoint is asked, once: whoever does not know HEAD, or has trouble, is asked by GET afterwards.
+        """
+        usable = [e for e in self._endpoints if e.can_resolve]
+        for endpoint in self._habits.health.order(usable)[:1]:
+            try:
+                return await self._head(endpoint)
+            except (EndpointFailure, InvalidArgument):
+                return None
+        return None
+
+    async def _head(self, endpoint: Endpoint) -> Digest:
+        call = self._caller.get(
+            endpoint,
+            manifest_url(endpoint, self._reference, self._reference.tag),
+            reference=self._reference,
+            credential=await self._credentials.credential_of(endpoint),
+            headers=_ACCEPT,
+            method="HEAD",
+        )
+        async with call as response:
+            return parse_digest(response.header("Docker-Content-Digest"))
 
     def _choose(self, index: Index, platform: Platform) -> Descriptor:
         """Take the best entry that is a manifest; artifacts in an index are no images."""
@@ -117,7 +165,7 @@ class ManifestResolver:
             )
         return matches[0]
 
-    def _parse(self, document: _Document) -> Manifest | Index:
+    def _parse(self, document: _Document) -> Manifest | Index | Schema1Manifest:
         return parse_manifest(
             document.raw,
             document.content_type,
@@ -150,15 +198,16 @@ class ManifestResolver:
             endpoint,
             manifest_url(endpoint, reference, digest or reference.tag),
             reference=reference,
-            credential=credential_for(self._auth, endpoint, reference),
+            credential=await self._credentials.credential_of(endpoint),
             headers=_ACCEPT,
         )
         async with call as response:
             try:
                 raw = await _read_manifest(response, subject)
-                found = _verified_digest(response, raw, digest, subject)
-                content_type = _agreed_type(response, expected, len(raw), subject)
-                document = _Document(raw, content_type, found, endpoint)
+                payload = _hashed_part(raw, response, digest, subject)
+                found = _verified_digest(response, payload, digest, subject)
+                content_type = _agreed_type(response, expected, {len(raw), len(payload)}, subject)
+                document = _Document(payload, content_type, found, endpoint)
                 self._parse(document)  # a mirror that serves an error page must not end the pull
             except ImageError as error:
                 raise _content_failure(endpoint, error) from error
@@ -178,6 +227,26 @@ async def _read_manifest(response: HttpResponse, subject: str) -> bytes:
             subject, f"its manifest is larger than {MAX_MANIFEST_BYTES} bytes", reason="TooLarge"
         )
     return raw
+
+
+def _hashed_part(raw: bytes, response: HttpResponse, digest: Digest | None, subject: str) -> bytes:
+    """Give the part of the document that its digest is of: all of it, but of schema 1 the payload."""
+    if digest is not None and matches_digest(raw, digest):
+        return raw
+    kind = manifest_kind(bare_media_type(response.header("Content-Type")))
+    if kind in (ManifestKind.SCHEMA1, None) and b'"signatures"' in raw:
+        return canonical_payload(raw, subject=subject)
+    return raw
+
+
+def _converted(old: Schema1Manifest, document: _Document) -> Manifest:
+    """Write a schema 1 manifest as far as that can be done before its layers are here."""
+    config = Descriptor(media_type="", digest=document.digest, size=UNKNOWN_SIZE)
+    layers = tuple(
+        Descriptor(media_type=DOCKER_LAYER_GZIP, digest=blob, size=UNKNOWN_SIZE)
+        for blob in old.layers
+    )
+    return Manifest(config=config, layers=layers, media_type=old.media_type)
 
 
 def _verified_digest(
@@ -200,18 +269,25 @@ def _verified_digest(
 
 
 def _agreed_type(
-    response: HttpResponse, expected: Descriptor | None, size: int, subject: str
+    response: HttpResponse, expected: Descriptor | None, sizes: set[int], subject: str
 ) -> str:
     """Give the media type that the header and the index entry agree on (security rules B1, B4)."""
     content_type = response.header("Content-Type")
     if expected is None:
         return content_type
-    if size != expected.size:
+    if expected.size not in sizes:
         raise FailedPrecondition(
-            subject, f"has {size} bytes, its index says {expected.size}", reason="SizeMismatch"
+            subject,
+            f"has {max(sizes)} bytes, its index says {expected.size}",
+            reason="SizeMismatch",
         )
     served = bare_media_type(content_type)
-    if manifest_kind(served) is not None and served != expected.media_type:
+    kind = manifest_kind(served)
+    # the two names of schema 1 mean one document, with its signatures or without
+    same = served == expected.media_type or (
+        kind is ManifestKind.SCHEMA1 and manifest_kind(expected.media_type) is kind
+    )
+    if kind is not None and not same:
         raise FailedPrecondition(
             subject,
             f"is served as {served}, its index says {expected.media_type}",

@@ -7,6 +7,7 @@ from image.model.digest import Digest
 from image.model.manifest import Manifest
 from image.model.records import RegistryAuth
 from image.model.reference import Reference
+from image.model.schema1 import Schema1Manifest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,12 +21,14 @@ class ResolvedImage:
     manifest_digest: Digest
     """The manifest of the platform; equal to `target_digest` when there is no index."""
     manifest_bytes: bytes = field(repr=False)
-    """Exactly the bytes that have `manifest_digest`."""
+    """Exactly the bytes that have `manifest_digest`; of schema 1 the payload without signatures."""
     manifest: Manifest
     config: Descriptor
     layers: tuple[Descriptor, ...]
     """Bottom first."""
     endpoint_url: str
     """The endpoint that answered, without user and query."""
+    schema1: Schema1Manifest | None = None
+    """The old form that was found; `config` is then no blob, and the layers' sizes are unknown."""
     auth: RegistryAuth | None = field(default=None, repr=False, compare=False)
     """Credentials for the downloads that follow; never printed, stored or sent to a mirror."""

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from image.errors import FailedPrecondition, ImageError
 from image.model.json_document import parse_json_object
-from image.model.records import RegistryAuth
 from image.model.reference import Reference
 from image.protocol.endpoint_outcome import EndpointFailure, FailureKind, Outcome
 from image.protocol.link_header import next_page
 from image.protocol.mirror_rules import Endpoint
-from image.registry.credentials import credential_for
+from image.registry.credential_source import CredentialSource
 from image.registry.endpoint_caller import EndpointCaller, tags_url
 from image.registry.endpoint_rounds import EndpointRounds, Habits
 
@@ -27,7 +26,7 @@ async def list_tags(
     habits: Habits,
     *,
     reference: Reference,
-    auth: RegistryAuth | None,
+    credentials: CredentialSource,
 ) -> tuple[str, ...]:
     """List the tags of `reference`'s repository, in the registry's order.
 
@@ -39,18 +38,21 @@ async def list_tags(
     while True:
         endpoint = await rounds.wait_next()
         try:
-            return await _list_from(caller, endpoint, reference, auth)
+            return await _list_from(caller, endpoint, reference, credentials)
         except EndpointFailure as failure:
             rounds.note_failure(failure.outcome)
 
 
 async def _list_from(
-    caller: EndpointCaller, endpoint: Endpoint, reference: Reference, auth: RegistryAuth | None
+    caller: EndpointCaller,
+    endpoint: Endpoint,
+    reference: Reference,
+    credentials: CredentialSource,
 ) -> tuple[str, ...]:
     tags: dict[str, None] = {}
     seen: set[str] = set()
     url: str | None = tags_url(endpoint, reference)
-    credential = credential_for(auth, endpoint, reference)
+    credential = await credentials.credential_of(endpoint)
     while url is not None and url not in seen:
         seen.add(url)
         call = caller.get(endpoint, url, reference=reference, credential=credential)

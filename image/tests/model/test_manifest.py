@@ -1,12 +1,13 @@
 """A manifest has one reading, or none."""
 
+import base64
 import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from image.errors import FailedPrecondition, ImageError, Unimplemented
+from image.errors import FailedPrecondition, ImageError
 from image.model.manifest import MAX_LAYERS, MAX_MANIFEST_BYTES, Index, Manifest, parse_manifest
 from image.model.media_types import (
     DOCKER_CONFIG,
@@ -18,6 +19,7 @@ from image.model.media_types import (
     OCI_INDEX,
     OCI_MANIFEST,
 )
+from image.model.schema1 import Schema1Manifest
 
 
 def descriptor(media_type: str = OCI_CONFIG, **more: object) -> dict[str, object]:
@@ -33,7 +35,9 @@ def index_document(**more: object) -> dict[str, object]:
     return {"schemaVersion": 2, "manifests": [descriptor(OCI_MANIFEST)]} | more
 
 
-def parse(document: object, header: str = "", *, require_schema2: bool = False) -> Manifest | Index:
+def parse(
+    document: object, header: str = "", *, require_schema2: bool = False
+) -> Manifest | Index | Schema1Manifest:
     return parse_manifest(
         json.dumps(document).encode(), header, subject="it", require_schema2=require_schema2
     )
@@ -127,13 +131,29 @@ def test_size_is_bounded() -> None:
         parse_manifest(b" " * (MAX_MANIFEST_BYTES + 1), subject="it")
 
 
+def old_document(**more: object) -> dict[str, object]:
+    entry = {"v1Compatibility": json.dumps({"id": "ab" * 32})}
+    blob = {"blobSum": "sha256:" + "cd" * 32}
+    return {"schemaVersion": 1, "fsLayers": [blob], "history": [entry]} | more
+
+
 @pytest.mark.parametrize("header", ["", DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED])
-def test_schema1_is_recognised(header: str) -> None:
-    document = {"schemaVersion": 1, "fsLayers": [], "history": [], "mediaType": DOCKER_SCHEMA1}
-    with pytest.raises(Unimplemented, match="schema 1"):
-        parse(document, header)
+def test_schema1_is_read_unless_it_is_refused(header: str) -> None:
+    document = old_document(mediaType=DOCKER_SCHEMA1)
+    found = parse(document, header)
+    assert isinstance(found, Schema1Manifest)
+    assert found.media_type == (header or DOCKER_SCHEMA1)
     with pytest.raises(FailedPrecondition, match="invalid manifest: not schema2"):
         parse(document, header, require_schema2=True)
+
+
+def test_signed_payload_of_another_kind_is_refused() -> None:
+    payload = json.dumps(image_document()).encode()
+    tail = base64.urlsafe_b64encode(payload).decode()
+    protected = json.dumps({"formatLength": 0, "formatTail": tail}).encode()
+    signature = {"protected": base64.urlsafe_b64encode(protected).decode()}
+    with pytest.raises(FailedPrecondition, match="another kind"):
+        parse(old_document(signatures=[signature]))
 
 
 _VALUE = st.recursive(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from image.errors import ImageError, InvalidArgument
 from image.model.digest import parse_digest
-from image.model.reference import Reference, parse_reference
+from image.model.reference import Reference, is_repository, parse_reference
 
 DIGEST = parse_digest("sha256:" + "ab" * 32)
 
@@ -124,3 +124,18 @@ def test_every_wellformed_reference_is_accepted(domain: str, parts: list[str], t
     assert reference.domain == domain
     assert reference.path.endswith(path)
     assert isinstance(reference, Reference)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("team/app", True),
+        ("a", True),
+        ("", False),
+        ("a//b", False),
+        ("A", False),
+        ("a" * 256, False),
+    ],
+)
+def test_repository_names_are_told_from_others(path: str, *, expected: bool) -> None:
+    assert is_repository(path) is expected

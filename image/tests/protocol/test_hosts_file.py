@@ -12,6 +12,7 @@ from image.protocol.hosts_file import (
     TlsRules,
     parse_hosts_file,
 )
+from image.protocol.rewrite_rules import RewriteRule
 
 PATH = "/etc/lading/certs.d/a.test/hosts.toml"
 FULL = """
@@ -29,6 +30,10 @@ x-root = "1"
   dial_timeout = "1m1.5s"
   send_credentials = true
   token_realms = ["auth.test", "https://auth2.test/"]
+  credential_helper = "ecr-login"
+  [host."https://m1.test:5000/prefix/".rewrite]
+    "^library/(.*)" = "hub/$1"
+    "team/" = ""
   [host."https://m1.test:5000/prefix/".header]
     x-one = "v"
     x-many = ["v1", "v2"]
@@ -64,6 +69,11 @@ def test_all_keys_are_read_in_the_order_of_the_file() -> None:
         dial_timeout=61.5,
         send_credentials=True,
         token_realms=("https://auth.test", "https://auth2.test"),
+        credential_helper="ecr-login",
+        rewrite=(
+            RewriteRule(pattern="^library/(.*)", replacement="hub/$1"),
+            RewriteRule(pattern="team/", replacement=""),
+        ),
     )
     assert second.url == "https://m2.test"
     assert second.tls.client == ((f"{beside}/c.pem", ""),)
@@ -107,6 +117,12 @@ def test_headers_are_not_shown() -> None:
         ("dial_timeout = 5", f"{PATH}:1", "a duration like"),
         ('dial_timeout = "5"', f"{PATH}:1", "a duration like"),
         ('send_credentials = "yes"', f"{PATH}:1", "true or false"),
+        ('credential_helper = "/bin/x"', f"{PATH}:1", "NAME of a program"),
+        ("credential_helper = 1", f"{PATH}:1", "NAME of a program"),
+        ("rewrite = 1", f"{PATH}:1", "must be a table"),
+        ('x = 1\n[rewrite]\n"a" = 1', f"{PATH}:1", "`x` is not a known key"),
+        ('[rewrite]\n"a" = 1', f"{PATH}:1", "must give text"),
+        ('[rewrite]\n"^(" = "x"', f"{PATH}:1", "unusable expression"),
         ('"unfind\\u0061ble" = 1', PATH, "not a known key"),
     ],
 )

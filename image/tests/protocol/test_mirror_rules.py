@@ -5,6 +5,7 @@ import pytest
 from image.model.reference import parse_reference
 from image.protocol.hosts_file import HostEntry, HostRules
 from image.protocol.mirror_rules import Endpoint, endpoints_for, rule_directories
+from image.protocol.rewrite_rules import RewriteRule
 
 
 def endpoints(text: str, rules: HostRules | None = None) -> tuple[Endpoint, ...]:
@@ -101,3 +102,14 @@ def test_endpoint_is_shown_without_its_api_path() -> None:
     assert endpoint.shown == "https://a.test"
     assert str(endpoint.origin) == "https://a.test:443"
     assert "S3CR3T" not in repr(endpoint)
+
+
+def test_repository_is_called_as_the_host_calls_it() -> None:
+    rule = RewriteRule(pattern="team/", replacement="copy/")
+    entry = HostEntry(url="https://m1.test", rewrite=(rule,), credential_helper="x")
+    mirror, origin = endpoints("quay.io/team/b", HostRules(hosts=(entry,)))
+    reference = parse_reference("quay.io/team/b")
+    assert mirror.repository_of(reference) == "copy/b"
+    assert origin.repository_of(reference) == "team/b"
+    assert (mirror.is_written, origin.is_written) == (True, False)
+    assert mirror.credential_helper == "x"

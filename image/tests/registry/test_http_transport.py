@@ -115,7 +115,7 @@ async def test_silent_server_is_given_up() -> None:
             f"http://127.0.0.1:{silent.getsockname()[1]}/",
             using=transport(limits=TransportLimits(connect=0.1, first_byte=0.1)),
         )
-    assert outcome.text == "did not answer in time"
+    assert outcome.text == "connected, but no answer for 0.1 s"
     assert outcome.kind is FailureKind.UNREACHABLE
 
 
@@ -134,7 +134,9 @@ async def test_dripping_body_is_given_up() -> None:
         digest = registry.push_blob("a", b"x" * (1 << 22))
         async with transport(limits=limits) as door:
             request = Request(url=f"{registry.url}/v2/a/blobs/{digest}", shown="it")
-            with pytest.raises(EndpointFailure, match=r"too slow|no byte arrived"):
+            with pytest.raises(
+                EndpointFailure, match=r"sent less than 1073741824 bytes|no byte arrived"
+            ):
                 async with door.request(request) as response:
                     await response.read_capped(1 << 23)
 

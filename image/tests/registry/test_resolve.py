@@ -9,10 +9,14 @@ from image.errors import (
     NotFound,
     PermissionDenied,
     Unavailable,
-    Unimplemented,
 )
 from image.model.digest import sha256_digest
-from image.model.media_types import DOCKER_MANIFEST_LIST, DOCKER_SCHEMA1, OCI_INDEX, OCI_MANIFEST
+from image.model.media_types import (
+    DOCKER_MANIFEST_LIST,
+    DOCKER_SCHEMA1_SIGNED,
+    OCI_INDEX,
+    OCI_MANIFEST,
+)
 from image.model.platform import Platform, parse_platform
 from image.model.reference import Reference, parse_reference
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, layer_of
@@ -231,16 +235,46 @@ async def test_forbidden_is_told_as_permission(make_client: MakeClient) -> None:
                 await client.resolve(reference_to(registry), platform=AMD64, auth=None)
 
 
-async def test_schema1_is_refused_by_name(make_client: MakeClient) -> None:
+async def test_schema1_is_refused_where_schema2_is_required(make_client: MakeClient) -> None:
     with FakeRegistry() as registry:
-        old = json_bytes({"schemaVersion": 1, "fsLayers": [], "history": []})
-        registry.push_manifest("team/app", "v1", old, DOCKER_SCHEMA1)
+        registry.push_schema1("team/app", "v1", layers=[LAYER])
         async with make_client() as client:
-            with pytest.raises(Unimplemented):
-                await client.resolve(reference_to(registry), platform=AMD64, auth=None)
             with pytest.raises(FailedPrecondition, match="not schema2"):
                 await client.resolve(
                     reference_to(registry), platform=AMD64, auth=None, require_schema2=True
+                )
+
+
+@pytest.mark.parametrize("by", ["tag", "digest", "list"])
+async def test_digest_of_signed_schema1_is_that_of_its_payload(
+    make_client: MakeClient, by: str
+) -> None:
+    with FakeRegistry() as registry:
+        raw, digest = registry.push_schema1("team/app", "v1", layers=[LAYER], signed=True)
+        if by == "list":
+            entry = {"mediaType": DOCKER_SCHEMA1_SIGNED, "digest": digest, "size": len(raw)}
+            index = json_bytes({"schemaVersion": 2, "manifests": [entry]})
+            registry.push_manifest("team/app", "v1", index, DOCKER_MANIFEST_LIST)
+        name = f"team/app@{digest}" if by == "digest" else "team/app:v1"
+        async with make_client() as client:
+            image = await client.resolve(reference_to(registry, name), platform=AMD64, auth=None)
+        assert digest != sha256_digest(raw)
+        assert image.manifest_digest == digest == sha256_digest(image.manifest_bytes)
+        assert image.schema1 is not None
+        assert [layer.digest for layer in image.layers] == [LAYER.digest]
+
+
+async def test_other_payload_for_a_pinned_schema1_digest_is_refused(
+    make_client: MakeClient,
+) -> None:
+    with FakeRegistry() as registry:
+        _, digest = registry.push_schema1("team/app", "v1", layers=[LAYER], signed=True)
+        other, _ = registry.push_schema1("team/app", "v2", layers=[LAYER, LAYER], signed=True)
+        registry.add_fault(Fault(kind="replace_body", on="manifest", body=other))
+        async with make_client() as client:
+            with pytest.raises(FailedPrecondition, match="does not have its digest"):
+                await client.resolve(
+                    reference_to(registry, f"team/app@{digest}"), platform=AMD64, auth=None
                 )
 
 

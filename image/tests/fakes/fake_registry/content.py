@@ -1,5 +1,6 @@
 """Makes the content of test images: layers, configs, manifests and indexes, byte for byte the same each time."""
 
+import base64
 import gzip
 import io
 import json
@@ -122,3 +123,30 @@ def manifest_of(config: bytes, layers: Sequence[PushedLayer], *, docker: bool = 
 def json_bytes(document: Mapping[str, object]) -> bytes:
     """Write JSON as registries store it."""
     return json.dumps(document, indent=2).encode()
+
+
+def schema1_of(layers: Sequence[PushedLayer], *, signed: bool = False) -> tuple[bytes, Digest]:
+    """Make a schema 1 manifest as served, and the digest of its payload; `layers` come bottom first."""
+    entries: list[dict[str, object]] = []
+    for position in range(len(layers)):
+        entry: dict[str, object] = {"id": f"{position + 1:064x}", "created": "2015-01-01T00:00:00Z"}
+        if position:
+            entry["parent"] = f"{position:064x}"
+        entries.append(entry)
+    entries[-1] |= {"os": "linux", "architecture": "amd64", "config": {"Cmd": ["/bin/sh"]}}
+    payload = json_bytes(
+        {
+            "schemaVersion": 1,
+            "name": "team/app",
+            "tag": "v1",
+            "fsLayers": [{"blobSum": layer.digest} for layer in reversed(layers)],
+            "history": [{"v1Compatibility": json.dumps(entry)} for entry in reversed(entries)],
+        }
+    )
+    if not signed:
+        return payload, sha256_digest(payload)
+    tail = base64.urlsafe_b64encode(payload[-2:]).decode().rstrip("=")
+    protected = json.dumps({"formatLength": len(payload) - 2, "formatTail": tail}).encode()
+    signature = {"protected": base64.urlsafe_b64encode(protected).decode().rstrip("=")}
+    raw = payload[:-2] + b',"signatures":' + json.dumps([signature]).encode() + b"}"
+    return raw, sha256_digest(payload)

@@ -32,7 +32,7 @@ wrong_range: a 206 that begins one byte too late.
 replace_body: `body` instead of the content, with its own right length.
 """
 
-Place = Literal["blob", "manifest", "token", "tags"]
+Place = Literal["blob", "manifest", "token", "tags", "head manifest"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

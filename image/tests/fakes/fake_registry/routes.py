@@ -5,7 +5,9 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode
 
-from image.model.digest import sha256_digest
+from image.model.digest import Digest, sha256_digest
+from image.model.media_types import DOCKER_SCHEMA1_SIGNED
+from image.model.schema1 import canonical_payload
 from image.tests.fakes.fake_registry.authentication import Gate, error_json
 
 _NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*"
@@ -82,10 +84,16 @@ class Routes:
             return Answer(status=404, body=body, place="manifest")
         return Answer(
             status=200,
-            headers=[("Content-Type", held[0]), ("Docker-Content-Digest", sha256_digest(held[1]))],
+            headers=[("Content-Type", held[0]), ("Docker-Content-Digest", self._digest_of(*held))],
             body=held[1],
             place="manifest",
         )
+
+    @staticmethod
+    def _digest_of(media_type: str, content: bytes) -> Digest:
+        if media_type == DOCKER_SCHEMA1_SIGNED:
+            return sha256_digest(canonical_payload(content, subject="pushed"))
+        return sha256_digest(content)
 
     def _blob(self, found: re.Match[str], _query: str, headers: dict[str, str]) -> Answer:
         blob = self.repository(found[1]).blobs.get(found[2])

@@ -18,7 +18,13 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from image.model.digest import Digest, sha256_digest
-from image.model.media_types import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from image.model.media_types import (
+    DOCKER_MANIFEST,
+    DOCKER_SCHEMA1,
+    DOCKER_SCHEMA1_SIGNED,
+    OCI_INDEX,
+    OCI_MANIFEST,
+)
 from image.tests.fakes.fake_registry.authentication import AuthMode, Gate
 from image.tests.fakes.fake_registry.content import (
     PushedImage,
@@ -27,6 +33,7 @@ from image.tests.fakes.fake_registry.content import (
     descriptor_of,
     json_bytes,
     manifest_of,
+    schema1_of,
 )
 from image.tests.fakes.fake_registry.faults import Fault
 from image.tests.fakes.fake_registry.routes import Answer, Routes
@@ -136,6 +143,18 @@ class FakeRegistry:
         index = json_bytes({"schemaVersion": 2, "mediaType": media_type, "manifests": entries})
         self.push_manifest(repository, tag, index, media_type)
         return index
+
+    def push_schema1(
+        self, repository: str, tag: str, *, layers: Sequence[PushedLayer], signed: bool = False
+    ) -> tuple[bytes, Digest]:
+        """Store an image of the old form; give its bytes and the digest of its payload."""
+        raw, digest = schema1_of(layers, signed=signed)
+        for layer in layers:
+            self.push_blob(repository, layer.blob)
+        media_type = DOCKER_SCHEMA1_SIGNED if signed else DOCKER_SCHEMA1
+        held = self.routes.repository(repository).manifests
+        held[tag] = held[digest] = (media_type, raw)
+        return raw, digest
 
     def push_manifest(self, repository: str, tag: str, manifest: bytes, media_type: str) -> Digest:
         """Store any bytes as a manifest, by tag and by digest."""
@@ -248,6 +267,19 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             answer = registry.routes.answer(parts.path, parts.query, headers)
         self._deliver(answer, registry.take_fault(answer.place, parts.path))
+
+    def do_HEAD(self) -> None:
+        registry = self.server.registry
+        parts = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        registry.note(
+            SeenRequest(method="HEAD", path=parts.path, query=parts.query, headers=headers)
+        )
+        answer = registry.routes.answer(parts.path, parts.query, headers)
+        fault = registry.take_fault(f"head {answer.place}", parts.path)
+        if fault is not None:
+            answer = Answer(status=fault.status, headers=list(fault.headers))
+        self._send(answer.status, answer.headers, b"", len(answer.body))
 
     def do_POST(self) -> None:
         registry = self.server.registry
