@@ -27,11 +27,10 @@ esac
 """
 RUNTIME = """#!/bin/sh
 for word in "$@"; do
-  [ "$word" = create ] || continue
-  case $(cat "$(dirname "$0")/behaviour") in
-    fail) echo 'faulty runtime: the moon is too bright' >&2; exit 1 ;;
-    garbage) echo 'this is not json'; exit 0 ;;
-    hang) exec sleep 25 ;;
+  case $(cat "$(dirname "$0")/behaviour"):$word in
+    fail:create) echo 'faulty runtime: the moon is too bright' >&2; exit 1 ;;
+    garbage:create) echo 'this is not json'; exit 0 ;;
+    hang:create | hang-start:start) exec sleep 25 ;;
   esac
 done
 exec REAL "$@"

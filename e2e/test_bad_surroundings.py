@@ -286,3 +286,31 @@ def test_hanging_runtime_holds_only_its_own_container(session: Session) -> None:
             assert stuck.result(timeout=110) not in (None, grpc.StatusCode.UNIMPLEMENTED)
         pod.remove()
         wait_no_process(folder)
+
+
+@pytest.mark.parametrize("how", ["stop container", "stop pod", "remove pod"])
+@pytest.mark.parametrize("verb", ["create", "start"])
+def test_hanging_runtime_cannot_keep_a_pod_from_ending(
+    session: Session, verb: str, how: str
+) -> None:
+    folder = session.workspace.folder(f"runtime-hang-{verb}-{how.replace(' ', '-')}")
+    program = write_faulty_runtime(folder, runc(), "hang" if verb == "create" else "hang-start")
+    with troubled_node(session, extra_handler(program)) as node:
+        node.handler = "odd"
+        pod = node.run()
+        container_id = pod.create() if verb == "start" else ""
+        call = (lambda: node.client.start(container_id)) if container_id else pod.create
+        with ThreadPoolExecutor(1) as pool:
+            stuck = pool.submit(lambda: refusal(call))
+            time.sleep(0.5)
+            begin = time.monotonic()
+            if how == "stop container" and container_id:
+                node.client.stop(container_id, timeout=2)
+                assert node.client.status(container_id).state == api_pb2.CONTAINER_EXITED
+            if how == "remove pod":
+                node.client.remove_pod(pod.id)
+                assert node.client.pods() == []
+            else:
+                node.client.stop_pod(pod.id)
+            assert time.monotonic() - begin < 15, "it waited for the runtime, which sleeps 25 s"
+            assert stuck.result(timeout=5) == grpc.StatusCode.FAILED_PRECONDITION

@@ -1,9 +1,11 @@
 """StartContainer: a CREATED container runs, or is EXITED with code 128 and says why.
 
 The journal's row is written before the start, so that after a crash in between the runtime is asked whether it
-happened. A failed start is final, as in containerd: the kubelet makes a new container.
+happened. A failed start is final, as in containerd: the kubelet makes a new container. So is one that hangs and that a
+stop has given up; a start that the daemon's own end cuts short is not, the runtime is asked then.
 """
 
+import asyncio
 import logging
 from dataclasses import replace
 
@@ -72,6 +74,10 @@ async def _start_or_fail(
         told = retold(error, operation.subject)
         await _fail(node, record, live, told)
         raise told from error
+    except asyncio.CancelledError:
+        if operation.abandoned is not None:
+            await _fail(node, record, live, operation.abandoned)
+        raise
     running = replace(
         record,
         state=transition(record.state, ContainerEvent.STARTED),

@@ -1,6 +1,6 @@
 """StopContainer: the stop signal once, patience, then SIGKILL; returns after EXITED is published.
 
-    resume if paused -> stop signal (never twice) -> grace -> SIGKILL to all of it -> EXITED
+    what hangs is given up -> resume if paused -> stop signal (never twice) -> grace -> SIGKILL to all of it -> EXITED
 
 Idempotent: unknown and exited containers are fine. Concurrent calls join, and the shortest timeout of all counts. No lock
 is held while waiting.
@@ -10,7 +10,7 @@ import logging
 from functools import partial
 
 from runtime.drivers.driver import ContainerHandle, ExitStatus
-from runtime.errors import DeadlineExceeded, PodRuntimeError
+from runtime.errors import DeadlineExceeded, FailedPrecondition, PodRuntimeError
 from runtime.lifecycle.dismantle import delete_from_runtime
 from runtime.lifecycle.exit_watch import UNKNOWN_EXIT_CODE, publish_exit
 from runtime.lifecycle.live_container import LiveContainer
@@ -22,6 +22,10 @@ from runtime.spec.stop_signal import signal_number
 
 _KILL_AGAIN_SECONDS = 2.0
 """A frozen cgroup v1 keeps even SIGKILL pending, so a container that does not end is thawed and killed again."""
+
+_PATIENCE_SECONDS = 5.0
+"""How long a start or change of the container may go on: they take 5 to 50 ms, so one that is still there hangs."""
+_CHANGES = frozenset(("start", "update"))
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +62,7 @@ async def _stop(node: Node, container_id: str, operation: Operation) -> None:
     live = node.live.get(container_id)
     if live is None:
         return
+    await _give_up_changes(node, container_id)
     # The lock orders this after a start that is under way, and keeps later ones from beginning.
     async with node.locks.hold(container_id, operation.subject):
         live.stopping = True
@@ -66,6 +71,23 @@ async def _stop(node: Node, container_id: str, operation: Operation) -> None:
     finally:
         live.stopping = False
         live.forget_grace()
+
+
+async def _give_up_changes(node: Node, container_id: str) -> None:
+    """Let what changes the container end, and give up what does not: its runtime hangs, and is killed with it."""
+    for other in node.operations.running():
+        if other.ticket.kind not in _CHANGES or other.ticket.object_id != container_id:
+            continue
+        if not await other.wait_ended(_PATIENCE_SECONDS):
+            log.warning("given up because the container is to stop: %s", other.describe())
+            other.abandon(
+                FailedPrecondition(
+                    other.subject,
+                    f"it hung for {other.age_seconds:.0f} s until the container was to stop",
+                    remedy="look at what the OCI runtime waits for: a hook, a mount or a device",
+                    reason="ContainerStopped",
+                )
+            )
 
 
 async def _signal_and_wait(

@@ -84,6 +84,11 @@ class Operation:
         return self.ticket.subject
 
     @property
+    def abandoned(self) -> PodRuntimeError | None:
+        """Why somebody wants it to stop and undo itself, None when nobody does."""
+        return self._abandoned
+
+    @property
     def age_seconds(self) -> float:
         """How long it has been running."""
         return asyncio.get_running_loop().time() - self.started

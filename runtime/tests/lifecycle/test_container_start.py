@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from runtime.drivers.driver import ExitStatus
-from runtime.errors import FailedPrecondition, InvalidArgument, NotFound
+from runtime.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from runtime.lifecycle.container_remove import remove_container
 from runtime.lifecycle.container_start import start_container
 from runtime.lifecycle.container_stop import stop_container
@@ -127,3 +127,19 @@ async def test_after_a_crash_in_a_start_the_runtime_is_asked_whether_it_happened
     if not happened:
         await start_container(rig.node, container.id)
         assert rig.node.container(container.id).state is ContainerState.RUNNING
+
+
+async def test_a_start_that_the_daemons_end_cuts_short_stays_undecided(rig: Rig) -> None:
+    container = await rig.container(await rig.pod())
+    rig.driver.hang("start")
+    starting = asyncio.create_task(start_container(rig.node, container.id))
+    while "start" not in rig.driver.calls:
+        await asyncio.sleep(0.001)
+    operation = rig.node.operations.find("start", container.id)
+    assert operation is not None
+    assert operation.task is not None
+    operation.task.cancel()
+    with pytest.raises(Unavailable):
+        await starting
+    assert rig.node.container(container.id).state is ContainerState.CREATED
+    assert rig.driver.container(container.id).signals == []

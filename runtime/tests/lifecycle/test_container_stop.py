@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from runtime.errors import DeadlineExceeded, InvalidArgument
+from runtime.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
+from runtime.lifecycle import container_stop
 from runtime.lifecycle.container_pause import pause_container
 from runtime.lifecycle.container_start import start_container
 from runtime.lifecycle.container_stop import stop_container
+from runtime.lifecycle.resource_update import update_container
 from runtime.records.container import ContainerConfig, ContainerRecord, ContainerState
+from runtime.records.resources import LinuxResources
 from runtime.tests.lifecycle.rig import Rig, container_config
 
 
@@ -136,3 +139,55 @@ async def test_a_container_that_could_not_be_taken_up_is_killed_by_its_driver(ri
     await stop_container(rig.node, container.id, 0)
     assert container.id not in rig.driver.containers
     assert rig.node.container(container.id).state is ContainerState.EXITED
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container_stop, "_PATIENCE_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_start_that_hangs_is_given_up_and_the_container_killed(rig: Rig) -> None:
+    container = await rig.container(await rig.pod())
+    fake = rig.driver.container(container.id)
+    rig.driver.hang("start")
+    starting = asyncio.create_task(start_container(rig.node, container.id))
+    while "start" not in rig.driver.calls:
+        await asyncio.sleep(0.001)
+    await stop_container(rig.node, container.id, 30)
+    ended = rig.node.container(container.id)
+    assert (ended.state, ended.reason) == (ContainerState.EXITED, "StartError")
+    assert fake.signals == [signal.SIGKILL]
+    with pytest.raises(FailedPrecondition, match=r"start default/web/app: it hung"):
+        await starting
+    await rig.restart()
+    assert rig.node.container(container.id).state is ContainerState.EXITED
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_update_that_hangs_is_given_up(rig: Rig) -> None:
+    container = await running(rig)
+    rig.driver.hang("update")
+    updating = asyncio.create_task(
+        update_container(rig.node, container.id, LinuxResources(cpu_shares=2))
+    )
+    while "update" not in rig.driver.calls:
+        await asyncio.sleep(0.001)
+    await stop_container(rig.node, container.id, 0)
+    assert rig.node.container(container.id).exit_code == 137
+    with pytest.raises(FailedPrecondition, match="update default/web/app: it hung"):
+        await updating
+
+
+async def test_a_start_that_goes_on_is_waited_for(rig: Rig) -> None:
+    container = await rig.container(await rig.pod())
+    rig.driver.hang("start")
+    starting = asyncio.create_task(start_container(rig.node, container.id))
+    while "start" not in rig.driver.calls:
+        await asyncio.sleep(0.001)
+    stopping = asyncio.create_task(stop_container(rig.node, container.id, 30))
+    await asyncio.sleep(0)
+    rig.driver.release("start")
+    await starting
+    await stopping
+    assert rig.node.container(container.id).exit_code == 128 + signal.SIGTERM
