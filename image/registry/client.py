@@ -143,11 +143,11 @@ class RegistryClient:
                 reason="TooLarge",
             )
         try:
-            return await self._read_whole(image, image.config)
+            return await self.fetch_blob(image.reference, image.config, auth=image.auth)
         except FailedPrecondition as error:
             if error.reason != RESTART_REASON:
                 raise
-        return await self._read_whole(image, image.config)
+        return await self.fetch_blob(image.reference, image.config, auth=image.auth)
 
     async def download(
         self, image: ResolvedImage, layer: Descriptor, *, offset: int = 0
@@ -165,14 +165,36 @@ class RegistryClient:
             raise InvalidArgument(
                 f"layer {layer.digest}", f"has no byte {offset} of {layer.size} to go on from"
             )
-        endpoints = await self._blob_endpoints(image.reference, layer)
+        pieces = self._stream(image.reference, image.auth, layer, offset)
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+
+    async def fetch_blob(
+        self, reference: Reference, blob: Descriptor, *, auth: RegistryAuth | None
+    ) -> bytes:
+        """Fetch a small blob of the repository of `reference`, verified; the caller has judged its size.
+
+        Raises:
+            ImageError: as `resolve`.
+        """
+        body = bytearray()
+        async with contextlib.aclosing(self._stream(reference, auth, blob)) as pieces:
+            async for piece in pieces:
+                body += piece
+        return bytes(body)
+
+    async def _stream(
+        self, reference: Reference, auth: RegistryAuth | None, layer: Descriptor, offset: int = 0
+    ) -> AsyncGenerator[bytes, None]:
+        endpoints = await self._blob_endpoints(reference, layer)
         transfer = BlobDownload(
             self._caller,
             endpoints,
             self._habits,
-            reference=image.reference,
+            reference=reference,
             blob=layer,
-            credentials=CredentialSource(self._node_credentials, image.reference, image.auth),
+            credentials=CredentialSource(self._node_credentials, reference, auth),
             offset=offset,
         )
         try:
@@ -200,13 +222,6 @@ class RegistryClient:
             reference=reference,
             credentials=CredentialSource(self._node_credentials, reference, auth),
         )
-
-    async def _read_whole(self, image: ResolvedImage, blob: Descriptor) -> bytes:
-        body = bytearray()
-        async with contextlib.aclosing(self.download(image, blob)) as pieces:
-            async for piece in pieces:
-                body += piece
-        return bytes(body)
 
     async def _blob_endpoints(self, reference: Reference, blob: Descriptor) -> list[Endpoint]:
         """List who may have the blob: its own urls if it is foreign, then mirrors and origin."""

@@ -1,0 +1,113 @@
+"""The decision about one image: its rule is found, and if it asks for signatures, they are fetched and checked.
+
+What is checked is the digest that will be unpacked, or that of the index through which it was found and which names it
+(security rule B6): every byte of the image hangs on either. Signatures come from whoever the caller asks for them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from image.errors import FailedPrecondition, InvalidArgument
+from image.model.digest import Digest
+from image.model.reference import Reference
+from image.policy.policy_file import (
+    ACCEPT_ALL,
+    MAX_FILE_BYTES,
+    Policy,
+    Requirement,
+    Rule,
+    parse_policy,
+)
+from image.policy.public_keys import PublicKey, is_signed_by, load_key
+from image.policy.signature_payload import SignedPayload, payload_fault
+
+REFUSED = "SignatureValidationFailed"
+"""Reason of every refusal; the kubelet knows the word."""
+
+FetchSignatures = Callable[[Digest], Awaitable[Sequence[SignedPayload]]]
+
+
+async def read_policy(path: str) -> Policy:
+    """Read the policy file of this node, anew each time; an unset path accepts everything.
+
+    Raises:
+        InvalidArgument: it cannot be read or understood.
+    """
+    return await asyncio.to_thread(_read, path) if path else ACCEPT_ALL
+
+
+def _read(path: str) -> Policy:
+    try:
+        with Path(path).open("rb") as stream:
+            raw = stream.read(MAX_FILE_BYTES + 1)
+        if len(raw) > MAX_FILE_BYTES:
+            raise _unusable(path, f"is larger than {MAX_FILE_BYTES} bytes")
+        return parse_policy(raw.decode(), path=path)
+    except OSError as error:
+        raise _unusable(path, f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise _unusable(path, "is not UTF-8") from error
+
+
+async def check_image(
+    policy: Policy, reference: Reference, digests: Sequence[Digest], fetch: FetchSignatures
+) -> None:
+    """Accept an image, or refuse it.
+
+    Args:
+        policy: the rules.
+        reference: what was asked for.
+        digests: the manifest that will be unpacked, then the index that names it.
+        fetch: gives the signatures of a digest, none when there are none.
+
+    Raises:
+        FailedPrecondition: refused; the reason is `REFUSED`.
+        InvalidArgument: a key file of the rule cannot be used.
+        ImageError: signatures could not be fetched.
+    """
+    rule = policy.rule_for(reference)
+    if rule.require is Requirement.ACCEPT:
+        return
+    if rule.require is Requirement.REJECT:
+        place = f"below {rule.prefix}" if rule.prefix else "without a rule"
+        raise _refused(reference, f"the policy of this node rejects images {place}")
+    keys = await asyncio.to_thread(lambda: [load_key(Path(name)) for name in rule.keys])
+    faults: list[str] = []
+    for digest in dict.fromkeys(digests):
+        for number, signed in enumerate(await fetch(digest), start=1):
+            fault = _fault(rule, keys, signed, digest, reference)
+            if not fault:
+                return
+            faults.append(f"signature {number} of {digest} {fault}")
+    cause = f"none of {len(faults)} signatures is acceptable" if faults else "it is not signed"
+    raise _refused(
+        reference, f"{cause}, and images below {rule.prefix} must be", tuple(faults[:16])
+    )
+
+
+def _fault(
+    rule: Rule,
+    keys: Sequence[PublicKey],
+    signed: SignedPayload,
+    digest: Digest,
+    reference: Reference,
+) -> str:
+    if not any(is_signed_by(key, signed.signature, signed.payload) for key in keys):
+        return "is by none of the keys"
+    meant = None if rule.any_identity else reference
+    return payload_fault(signed.payload, digest=digest, reference=meant)
+
+
+def _refused(reference: Reference, cause: str, details: tuple[str, ...] = ()) -> FailedPrecondition:
+    return FailedPrecondition(
+        str(reference),
+        cause,
+        remedy="sign the image by its digest, or change the policy file",
+        reason=REFUSED,
+        details=details,
+    )
+
+
+def _unusable(path: str, cause: str) -> InvalidArgument:
+    return InvalidArgument(path, cause, remedy="correct policy_path", reason="InvalidPolicy")

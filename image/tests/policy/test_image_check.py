@@ -1,0 +1,120 @@
+"""An image is used only if its rule says so; doubt is refusal."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from image.errors import FailedPrecondition, InvalidArgument
+from image.model.digest import Digest, sha256_digest
+from image.model.reference import parse_reference
+from image.policy.image_check import check_image, read_policy
+from image.policy.policy_file import ACCEPT_ALL, Policy
+from image.policy.signature_payload import SignedPayload
+from image.tests.policy.signing import payload_of, sign, write_public
+
+OURS, THEIRS = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+MANIFEST, INDEX, OTHER = (sha256_digest(word) for word in (b"manifest", b"index", b"other"))
+REFERENCE = parse_reference("r.test/team/app:1")
+
+
+@pytest.fixture
+async def policy(tmp_path: Path) -> Policy:
+    write_public(OURS, tmp_path / "ours.pub")
+    (tmp_path / "policy.toml").write_text(
+        'default = "reject"\n[[rule]]\nprefix = "r.test"\nrequire = "signed"\nkeys = ["ours.pub"]\n'
+        '[[rule]]\nprefix = "free.test"\nrequire = "accept"\n'
+    )
+    return await read_policy(str(tmp_path / "policy.toml"))
+
+
+async def check(
+    policy: Policy,
+    signatures: Mapping[Digest, Sequence[SignedPayload]] | None = None,
+    name: str = str(REFERENCE),
+    digests: Sequence[Digest] = (MANIFEST, INDEX),
+) -> list[Digest]:
+    """Check an image whose registry has these signatures; give the digests that it was asked for."""
+    asked = []
+
+    async def fetch(digest: Digest) -> Sequence[SignedPayload]:
+        asked.append(digest)
+        return (signatures or {}).get(digest, ())
+
+    await check_image(policy, parse_reference(name), digests, fetch)
+    return asked
+
+
+async def refusal(policy: Policy, *args: object, **more: object) -> str:
+    with pytest.raises(FailedPrecondition) as caught:
+        await check(policy, *args, **more)  # type: ignore[arg-type]
+    assert caught.value.reason == "SignatureValidationFailed"
+    return str(caught.value)
+
+
+def ours(digest: Digest, name: str = "r.test/team/app") -> SignedPayload:
+    return sign(OURS, payload_of(digest, name))
+
+
+async def test_accepted_prefix_needs_no_signature(policy: Policy) -> None:
+    assert await check(policy, name="free.test/x:1") == []
+    assert await check(ACCEPT_ALL) == []
+
+
+async def test_rejected_image_is_refused_by_the_rule(policy: Policy) -> None:
+    assert "rejects images without a rule" in await refusal(policy, name="evil.test/x:1")
+
+
+async def test_signature_of_the_unpacked_manifest_is_enough(policy: Policy) -> None:
+    assert await check(policy, {MANIFEST: [ours(MANIFEST)]}) == [MANIFEST]
+
+
+async def test_signature_of_the_index_that_names_it_is_enough(policy: Policy) -> None:
+    assert await check(policy, {INDEX: [ours(INDEX)]}) == [MANIFEST, INDEX]
+
+
+async def test_signature_of_another_entry_of_the_index_is_not(policy: Policy) -> None:
+    assert "is not signed" in await refusal(policy, {OTHER: [ours(OTHER)]})
+    text = await refusal(policy, {MANIFEST: [ours(OTHER)]})
+    assert f"was made for {OTHER}" in text
+
+
+async def test_signature_by_another_key_is_not(policy: Policy) -> None:
+    text = await refusal(
+        policy, {MANIFEST: [sign(THEIRS, payload_of(MANIFEST, "r.test/team/app"))]}
+    )
+    assert "none of 1 signatures is acceptable" in text
+    assert "is by none of the keys" in text
+
+
+async def test_signature_for_another_repository_is_not(policy: Policy) -> None:
+    text = await refusal(policy, {MANIFEST: [ours(MANIFEST, "r.test/team/old")]})
+    assert "was made for the repository" in text
+
+
+async def test_one_good_signature_among_bad_ones_is_enough(policy: Policy) -> None:
+    bad = sign(THEIRS, payload_of(MANIFEST, "r.test/team/app"))
+    assert await check(policy, {MANIFEST: [bad, ours(OTHER), ours(MANIFEST)]}) == [MANIFEST]
+
+
+async def test_rule_whose_key_is_gone_refuses(policy: Policy, tmp_path: Path) -> None:
+    (tmp_path / "ours.pub").unlink()
+    with pytest.raises(InvalidArgument, match="cannot be read"):
+        await check(policy, {MANIFEST: [ours(MANIFEST)]})
+
+
+async def test_no_path_is_no_policy() -> None:
+    assert await read_policy("") is ACCEPT_ALL
+
+
+async def test_unusable_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    with pytest.raises(InvalidArgument, match="cannot be read: No such file"):
+        await read_policy(str(path))
+    path.write_bytes(b"\xff")
+    with pytest.raises(InvalidArgument, match="is not UTF-8"):
+        await read_policy(str(path))
+    path.write_bytes(b" " * (1024 * 1024 + 1))
+    with pytest.raises(InvalidArgument, match="is larger than"):
+        await read_policy(str(path))
