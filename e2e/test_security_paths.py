@@ -1,4 +1,4 @@
-"""Security rules E1 to E6 and F1 on real runtimes: no path of an image, a pod or a running container leads to the host."""
+"""Security rules E1 to E3 and E6 on real runtimes: no path of an image, a pod or a running container leads to the host."""
 
 from __future__ import annotations
 
@@ -323,3 +323,24 @@ def test_e3_sub_path_of_an_image_volume_stays_in_the_image(
         config = container_config(pod.shape, ContainerShape(mounts=(mount,)))
         with refused(INVALID, PRECONDITION, grpc.StatusCode.NOT_FOUND, says="ImageVolumeMount"):
             node.client.create(pod.id, config, pod.config)
+
+
+# --- E6: labels of host files
+
+
+def test_e6_label_of_a_host_file_is_kept(each_node: Node) -> None:
+    place = each_node.session.workspace.folder(f"e6-{secrets.token_hex(3)}")
+    label = b"system_u:object_r:etc_t:s0\0"
+    source = place / "hosts"
+    source.write_text("127.0.0.1 localhost\n")
+    # Kernels without SELinux store the attribute all the same.
+    os.setxattr(source, "security.selinux", label)
+    mount = api_pb2.Mount(host_path=str(source), container_path="/etc/hosts")
+
+    def change(config: api_pb2.ContainerConfig) -> None:
+        config.linux.security_context.selinux_options.level = "s0:c1,c2"
+
+    container_id = each_node.run().create_changed(change, ContainerShape(mounts=(mount,)))
+    each_node.client.start(container_id)
+    assert output(each_node, container_id, "cat", "/etc/hosts") == "127.0.0.1 localhost"
+    assert os.getxattr(source, "security.selinux") == label
