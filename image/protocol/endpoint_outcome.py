@@ -55,6 +55,8 @@ class Outcome:
     """Seconds that the server asked to wait."""
     error: ImageError | None = None
     """The finished error when the failure is about content and not about the endpoint."""
+    seconds: float | None = None
+    """How long the attempt took."""
 
     @property
     def is_retried(self) -> bool:
@@ -99,7 +101,7 @@ def final_error(subject: str, outcomes: Sequence[Outcome]) -> ImageError:
 
     The last outcome decides the class, since the origin is asked last; all are told.
     """
-    details = tuple(dict.fromkeys(str(outcome) for outcome in outcomes))
+    details = _told(outcomes)
     if not outcomes:
         return Unavailable(
             subject,
@@ -112,6 +114,20 @@ def final_error(subject: str, outcomes: Sequence[Outcome]) -> ImageError:
         last.error.details = last.error.details + details
         return last.error
     return _error_of_kind(subject, last, details)
+
+
+def _told(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """Write each endpoint with each of its outcomes once, with number and time of the attempts."""
+    times: dict[str, list[float | None]] = {}
+    for outcome in outcomes:
+        times.setdefault(str(outcome), []).append(outcome.seconds)
+    lines = []
+    for text, each in times.items():
+        known = [seconds for seconds in each if seconds is not None]
+        facts = [f"{len(each)} times"] if len(each) > 1 else []
+        facts += [f"{sum(known):.1f} s"] if known else []
+        lines.append(f"{text} ({', '.join(facts)})" if facts else text)
+    return tuple(lines)
 
 
 def _error_of_kind(subject: str, last: Outcome, details: tuple[str, ...]) -> ImageError:

@@ -15,6 +15,9 @@ from image.protocol.url_origin import Origin, is_loopback, origin_of, redact_url
 DEFAULT_DIRECTORY = "_default"
 """Directory of the rules for every registry that has none of its own."""
 
+MIRROR_SECONDS = 5.0
+"""To connect to a mirror that has no dial_timeout: there is another place to ask."""
+
 _HUB_HOST = "registry-1.docker.io"
 """Where the registry of `docker.io` really answers."""
 
@@ -106,7 +109,7 @@ def _endpoint(
         can_pull="pull" in entry.capabilities,
         tls=entry.tls,
         headers=entry.headers,
-        dial_timeout=entry.dial_timeout,
+        dial_timeout=entry.dial_timeout or (None if is_server or same_place else MIRROR_SECONDS),
         namespace="" if same_place else reference.domain,
         gets_credentials=trusted and is_private,
         token_realms=entry.token_realms,

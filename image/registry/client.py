@@ -4,6 +4,7 @@ It resolves references, fetches configs and streams layers, over mirrors first a
 anything, and hands out no byte that it has not counted and hashed.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -26,6 +27,7 @@ from image.registry.bearer_token import AuthorizationSource
 from image.registry.credential_source import CredentialSource, NodeCredentials
 from image.registry.download import RESTART_REASON, BlobDownload
 from image.registry.endpoint_caller import EndpointCaller
+from image.registry.endpoint_health import EndpointHealth
 from image.registry.endpoint_rounds import Habits
 from image.registry.host_rules_reader import HostRulesReader
 from image.registry.http_transport import HttpTransport, TransportLimits
@@ -51,6 +53,7 @@ class RegistryClient:
         user_agent: str = "lading",
         limits: TransportLimits | None = None,
         retry: RetryPolicy | None = None,
+        health: EndpointHealth | None = None,
     ) -> None:
         self._rules = HostRulesReader(registry_config_path)
         self._transport = HttpTransport(
@@ -58,13 +61,16 @@ class RegistryClient:
             user_agent=user_agent,
             limits=limits or TransportLimits(),
         )
-        self._habits = Habits(policy=retry or RetryPolicy())
+        self._habits = Habits(policy=retry or RetryPolicy(), health=health or EndpointHealth())
+        self._group = asyncio.TaskGroup()
+        self._probes: list[asyncio.Task[None]] = []
         self._caller = EndpointCaller(self._transport, AuthorizationSource(self._transport))
         self._node_credentials = NodeCredentials(docker_config_path)
         self._distrusted: dict[tuple[str, Digest], None] = {}
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
+        await self._group.__aenter__()
         return self
 
     async def __aexit__(
@@ -73,6 +79,9 @@ class RegistryClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        for probe in self._probes:
+            probe.cancel()
+        await self._group.__aexit__(None, None, None)
         await self._transport.__aexit__(kind, error, traceback)
 
     async def resolve(
@@ -115,12 +124,26 @@ class RegistryClient:
         """
         return await (await self._resolver(reference, auth)).fetch_manifest()
 
+    async def _endpoints_of(self, reference: Reference) -> tuple[Endpoint, ...]:
+        """List the endpoints of `reference`; those that may be back are probed meanwhile."""
+        endpoints = await self._rules.endpoints_of(reference)
+        for endpoint in self._habits.health.take_due(endpoints):
+            probe = self._group.create_task(self._probe(endpoint), name=f"probe {endpoint.shown}")
+            self._probes.append(probe)
+        return endpoints
+
+    async def _probe(self, endpoint: Endpoint) -> None:
+        if await self._caller.reaches(endpoint):
+            self._habits.health.note_answer(endpoint)
+        else:
+            self._habits.health.note_unreachable(endpoint)
+
     async def _resolver(
         self, reference: Reference, auth: RegistryAuth | None, *, require_schema2: bool = False
     ) -> ManifestResolver:
         return ManifestResolver(
             self._caller,
-            await self._rules.endpoints_of(reference),
+            await self._endpoints_of(reference),
             self._habits,
             reference=reference,
             auth=auth,
@@ -214,7 +237,7 @@ class RegistryClient:
         Raises:
             ImageError: as `resolve`.
         """
-        endpoints = await self._rules.endpoints_of(reference)
+        endpoints = await self._endpoints_of(reference)
         return await list_tags(
             self._caller,
             endpoints,
@@ -225,7 +248,7 @@ class RegistryClient:
 
     async def _blob_endpoints(self, reference: Reference, blob: Descriptor) -> list[Endpoint]:
         """List who may have the blob: its own urls if it is foreign, then mirrors and origin."""
-        endpoints = [e for e in await self._rules.endpoints_of(reference) if e.can_pull]
+        endpoints = [e for e in await self._endpoints_of(reference) if e.can_pull]
         if is_nondistributable(blob.media_type):
             endpoints = [*foreign_endpoints(blob.urls), *endpoints]
         trusted = [e for e in endpoints if (e.url, blob.digest) not in self._distrusted]

@@ -78,6 +78,20 @@ class EndpointCaller:
                 raise _unexpected(endpoint, response, await response.read_capped(MAX_ERROR_BODY))
             yield response
 
+    async def reaches(self, endpoint: Endpoint) -> bool:
+        """Tell whether anything answers at `endpoint`; sends nothing private."""
+        request = Request(
+            url=f"{endpoint.url}/",
+            shown=endpoint.shown,
+            tls=endpoint.tls,
+            dial_timeout=endpoint.dial_timeout,
+        )
+        try:
+            async with self._transport.request(request):
+                return True
+        except EndpointFailure as failure:
+            return failure.outcome.kind is not FailureKind.UNREACHABLE
+
     async def _answer(
         self,
         endpoint: Endpoint,

@@ -7,7 +7,7 @@ origin says about access and existence is final (heritage 1.22); a mirror's opin
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from image.protocol.endpoint_outcome import FailureKind, Outcome, final_error
 from image.protocol.mirror_rules import Endpoint
@@ -34,6 +34,7 @@ class EndpointRounds:
         self._useful = habits.health.order(endpoints)
         self._waiting = list(self._useful)
         self._current: Endpoint | None = None
+        self._asked_at = 0.0
         self._rounds = 0
         self._retry_after: float | None = None
         self._is_final = False
@@ -51,17 +52,26 @@ class EndpointRounds:
         if not self._waiting:
             await self._start_round()
         self._current = self._waiting.pop(0)
+        self._asked_at = asyncio.get_running_loop().time()
         return self._current
+
+    def note_success(self) -> None:
+        """Record that the current endpoint served the request."""
+        if self._current is not None:
+            self._habits.health.note_answer(self._current)
 
     def note_failure(self, outcome: Outcome) -> None:
         """Record that the current endpoint failed, and decide whether it may be asked again."""
         endpoint = self._current
         assert endpoint is not None, "an endpoint failed before one was given out"
-        self.outcomes.append(outcome)
+        seconds = asyncio.get_running_loop().time() - self._asked_at
+        self.outcomes.append(replace(outcome, seconds=seconds))
         if outcome.retry_after is not None:
             self._retry_after = max(outcome.retry_after, self._retry_after or 0.0)
         if outcome.kind is FailureKind.UNREACHABLE:
             self._habits.health.note_unreachable(endpoint)
+        else:
+            self._habits.health.note_answer(endpoint)
         if outcome.is_retried:
             return
         self._useful.remove(endpoint)

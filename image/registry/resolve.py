@@ -182,9 +182,12 @@ class ManifestResolver:
         while True:
             endpoint = await rounds.wait_next()
             try:
-                return await self._fetch_from(endpoint, subject, digest, expected)
+                found = await self._fetch_from(endpoint, subject, digest, expected)
             except EndpointFailure as failure:
                 rounds.note_failure(failure.outcome)
+            else:
+                rounds.note_success()
+                return found
 
     async def _fetch_from(
         self,

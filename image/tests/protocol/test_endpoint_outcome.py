@@ -60,7 +60,7 @@ def test_last_outcome_decides_the_error(
     made = final_error("it", [mirror, origin, mirror, origin])
     assert type(made) is error
     assert made.reason == reason
-    assert made.details == ("https://m: 500", "https://o: that")
+    assert made.details == ("https://m: 500 (2 times)", "https://o: that (2 times)")
     assert origin.is_retried is retried
 
 
@@ -70,6 +70,18 @@ def test_finished_error_is_told_with_all_outcomes() -> None:
     made = final_error("it", [outcome])
     assert made is content
     assert made.details == ("a", "o: damaged")
+
+
+def test_every_endpoint_is_told_with_its_time() -> None:
+    made = final_error(
+        "it",
+        [
+            Outcome(endpoint="m", kind=FailureKind.SERVER, text="500", seconds=0.25),
+            Outcome(endpoint="m", kind=FailureKind.SERVER, text="500", seconds=1.25),
+            Outcome(endpoint="m", kind=FailureKind.SERVER, text="502", seconds=2.0),
+        ],
+    )
+    assert made.details == ("m: 500 (2 times, 1.5 s)", "m: 502 (2.0 s)")
 
 
 def test_no_endpoint_at_all_is_told() -> None:

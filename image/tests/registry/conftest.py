@@ -9,6 +9,7 @@ import pytest
 
 from image.protocol.retry_policy import RetryPolicy
 from image.registry.client import RegistryClient
+from image.registry.endpoint_health import EndpointHealth
 from image.registry.http_transport import TransportLimits
 
 WriteHosts = Callable[[str, str], None]
@@ -20,7 +21,13 @@ asyncio.set_event_loop(None)
 class MakeClient(Protocol):
     """Makes a client whose deadlines are short and whose pauses are none."""
 
-    def __call__(self, *, retry: RetryPolicy = ..., stall: float = ...) -> RegistryClient: ...
+    def __call__(
+        self,
+        *,
+        retry: RetryPolicy = ...,
+        stall: float = ...,
+        health: EndpointHealth | None = ...,
+    ) -> RegistryClient: ...
 
 
 NO_PAUSE = RetryPolicy(first_wait=0.0)
@@ -35,9 +42,16 @@ def certs_d(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_client(certs_d: Path) -> MakeClient:
-    def make(*, retry: RetryPolicy = NO_PAUSE, stall: float = 20.0) -> RegistryClient:
+    def make(
+        *,
+        retry: RetryPolicy = NO_PAUSE,
+        stall: float = 20.0,
+        health: EndpointHealth | None = None,
+    ) -> RegistryClient:
         limits = TransportLimits(connect=20.0, first_byte=stall, stall=stall)
-        return RegistryClient(registry_config_path=certs_d, limits=limits, retry=retry)
+        return RegistryClient(
+            registry_config_path=certs_d, limits=limits, retry=retry, health=health
+        )
 
     return make
 

@@ -1,5 +1,6 @@
 """The client as a whole: one pull as the worker does it, and what it remembers between requests."""
 
+import asyncio
 import contextlib
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from image.model.platform import parse_platform
 from image.model.records import RegistryAuth
 from image.model.reference import parse_reference
 from image.model.validate import check_diff_ids, check_image_consistent, check_os_compatible
+from image.protocol.circuit_breaker import Circuit
 from image.registry.client import RegistryClient
+from image.registry.endpoint_health import EndpointHealth
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, layer_of
 from image.tests.registry.conftest import MakeClient, WriteHosts
 
@@ -83,3 +86,43 @@ async def test_lying_mirrors_are_forgotten_in_time(
 async def test_defaults_are_those_of_a_node(tmp_path: Path) -> None:
     async with RegistryClient(registry_config_path=tmp_path) as client:
         assert isinstance(client, RegistryClient)
+
+
+async def test_mirror_that_was_dead_is_trusted_after_it_answered_a_probe(
+    make_client: MakeClient, write_hosts: WriteHosts
+) -> None:
+    with FakeRegistry() as registry, FakeRegistry() as mirror:
+        for each in (registry, mirror):
+            each.push_image("team/app", "v1", layers=LAYERS)
+        write_hosts(registry.host, f'server = "{registry.url}"\n[host."{mirror.url}"]\n')
+        answered = asyncio.Event()
+        dead = {f"{mirror.url}/v2": Circuit(failures=3, open_until=0.0)}
+        health = EndpointHealth(known=dead, listener=lambda url, circuit: answered.set())
+        name = parse_reference(f"{registry.host}/team/app:v1")
+        async with make_client(health=health) as client, asyncio.timeout(30):
+            first = await client.resolve(name, platform=AMD64, auth=None)
+            await answered.wait()
+            second = await client.resolve(name, platform=AMD64, auth=None)
+        assert (first.endpoint_url, second.endpoint_url) == (registry.url, mirror.url)
+
+
+async def test_mirror_that_is_still_dead_is_left_alone_longer(
+    make_client: MakeClient, write_hosts: WriteHosts
+) -> None:
+    told: list[Circuit | None] = []
+    with FakeRegistry() as registry, FakeRegistry() as mirror:
+        registry.push_image("team/app", "v1", layers=LAYERS)
+        mirror.stop_listening()
+        write_hosts(registry.host, f'server = "{registry.url}"\n[host."{mirror.url}"]\n')
+        answered = asyncio.Event()
+
+        def listen(_url: str, circuit: Circuit | None) -> None:
+            told.append(circuit)
+            answered.set()
+
+        dead = {f"{mirror.url}/v2": Circuit(failures=3, open_until=0.0)}
+        health = EndpointHealth(known=dead, listener=listen, clock=lambda: 1000.0)
+        async with make_client(health=health) as client, asyncio.timeout(30):
+            await pull(client, f"{registry.host}/team/app:v1")
+            await answered.wait()
+    assert told == [Circuit(failures=4, open_until=1240.0)]

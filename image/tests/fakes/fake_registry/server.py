@@ -176,6 +176,11 @@ class FakeRegistry:
         with self._lock:
             self._faults.append(fault)
 
+    def stop_listening(self) -> None:
+        """Refuse connections from now on, as a machine does whose registry is down."""
+        self._server.shutdown()
+        self._server.socket.close()
+
     def seen(self, part: str) -> list[SeenRequest]:
         """Give the requests whose path contains `part`."""
         with self._lock:
