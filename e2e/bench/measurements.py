@@ -75,6 +75,7 @@ class Stopwatch:
         self.samples[name] = [sum(self.samples[part][-1] for part in parts)]
 
 
+_RESTARTS = 3
 UP = ["RunPodSandbox", "CreateContainer", "StartContainer"]
 DOWN = ["StopContainer", "StopPodSandbox", "RemoveContainer", "RemovePodSandbox"]
 
@@ -159,19 +160,25 @@ def memory(contender: Contender, place: Surroundings, name: str, pods: int) -> S
 def big_list(
     contender: Contender, place: Surroundings, name: str, containers: int, calls: int
 ) -> Samples:
-    """Measure lists and statuses on a node with many containers."""
+    """Measure lists, a restart and a removal on a node with many running containers."""
     shape = place.shape(name)
     config = pod_config(shape)
     client = contender.client
     pod_id = client.run_pod(config)
     for number in range(containers):
         wanted = ContainerShape(name=f"c{number}", image=IDLE, command=tuple(WORKLOAD))
-        client.create(pod_id, container_config(shape, wanted), config)
+        client.start(client.create(pod_id, container_config(shape, wanted), config))
     watch = Stopwatch()
     for _ in range(calls):
         listed = watch.part(f"ListContainers ({containers})", client.containers)
         if len(listed) != containers:
             raise RuntimeError(f"{contender.name}: {len(listed)} of {containers} listed")
+    for _ in range(_RESTARTS):
+        seconds = contender.time_start()
+        watch.samples.setdefault(f"daemon start ({containers})", []).append(seconds * 1000)
+    client = contender.client
+    if len(client.containers()) != containers:
+        raise RuntimeError(f"{contender.name} lost containers in a restart")
     client.stop_pod(pod_id)
     watch.part(f"RemovePodSandbox ({containers})", lambda: client.remove_pod(pod_id))
     return watch.samples
