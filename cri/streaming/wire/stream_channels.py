@@ -1,7 +1,8 @@
 """Streams as channels of WebSocket messages: `channel.k8s.io`, `v4` and `v5` of it, and the base64 forms; a Link.
 
 The first byte of a message names the channel. All channels exist from the start, so each is reported as opened at once;
-their order is their number. Only v5 can end one direction: the message `ff CHANNEL`, which clients alone send.
+their order is their number. Only v5 can end one direction: the message `ff CHANNEL`, which clients alone send. Text is
+taken like binary, also in v5: PyPI's kubernetes client sends what it was given as str that way.
 """
 
 import base64
@@ -33,7 +34,7 @@ class Dialect:
     base64: bool = False
     """Messages are text: a digit, then base64."""
     closes: bool = False
-    """v5: the client can end a channel, and text messages are refused."""
+    """v5: the client can end a channel."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,8 +115,6 @@ class ChannelLink:
     def _piece(self, piece: MessagePiece) -> list[LinkEvent]:
         if piece.first:
             self._current, self._carry, self._signal = None, b"", b""
-            if piece.text and self._dialect.closes:
-                raise self._broken("a text message in a binary protocol")
         data = piece.data
         if self._current is None and data:
             self._current, data = self._number(data[0]), data[1:]

@@ -116,9 +116,8 @@ def test_v5_refuses_damaged_close_signals(message: bytes) -> None:
     assert websocket_payloads(link.take_output())[0][1][:2] == b"\x03\xea"
 
 
-def test_v5_refuses_text() -> None:
-    with pytest.raises(LinkError, match="text"):
-        link_of(V5).receive(websocket_frame(b"0", Opcode.TEXT))
+def test_v5_takes_text_as_bytes() -> None:
+    assert link_of(V5).receive(websocket_frame(b"\x00a", Opcode.TEXT)) == [StreamData(0, b"a")]
 
 
 def test_the_end_is_a_close_with_code_1000() -> None:
