@@ -64,7 +64,8 @@ class ImageSettings:
     no_proxy: str = setting("", "empty: NO_PROXY of the daemon's environment")
     require_schema2: bool = setting(default=False, reason="old registries still serve schema 1")
     layer_store: str = setting(
-        "auto", "the best of file, loop and extract that works on this kernel"
+        "auto",
+        "file where this kernel mounts files (Linux 6.12), else extract; loop takes two devices a layer",
     )
     max_layer_bytes: int = setting(
         64 * 2**30, "uncompressed bytes of one layer; larger ones are taken for bombs"

@@ -53,7 +53,7 @@ def take_snapshot(workspace: Workspace, network: PodNetwork, ids: Iterable[str] 
     marks = [workspace.name, *ids]
     return Snapshot(
         processes=frozenset(text for _, text in own_processes(marks)),
-        mounts=frozenset(own_mounts(marks)),
+        mounts=frozenset(object_mounts(marks)),
         interfaces=frozenset(own_interfaces(network)),
         addresses=frozenset(network.lease_files()),
         firewall_rules=frozenset(" ".join(rule) for rule in rules_of(network.name)),
@@ -91,6 +91,11 @@ def own_mounts(marks: list[str]) -> Iterator[str]:
         place = line.split()[4]
         if any(mark in place for mark in marks):
             yield place
+
+
+def object_mounts(marks: list[str]) -> Iterator[str]:
+    """Yield mount points without those of image layers, which stay as long as their image."""
+    return (place for place in own_mounts(marks) if "/images/layers/" not in place)
 
 
 def own_interfaces(network: PodNetwork) -> Iterator[str]:
@@ -164,7 +169,8 @@ def sweep(
     """End and remove everything of the run that is not in the snapshot to spare."""
     marks = [workspace.name, *ids]
     spared_processes = spare.processes if spare else frozenset()
-    spared_mounts = spare.mounts if spare else frozenset()
+    spared_mounts = set(own_mounts(marks)) - set(object_mounts(marks)) if spare else set()
+    spared_mounts |= spare.mounts if spare else frozenset()
     for _ in range(3):
         for pid, text in own_processes(marks):
             if text not in spared_processes:

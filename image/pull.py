@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from image.errors import ImageError, Internal, Unavailable, Unimplemented
+from image.errors import ImageError, Internal, Unavailable
 from image.model.platform import parse_platform
 from image.model.records import ImageRecord, RegistryAuth
 from image.model.reference import Reference, parse_reference
@@ -74,7 +74,7 @@ class PullSettings:
     no_proxy: str = ""
     require_schema2: bool = False
     layer_store: str = "auto"
-    """`auto` and `extract` extract layers to directories; `file` and `loop` are refused by this version."""
+    """`extract` extracts layers to directories; anything else keeps new ones as the store has chosen."""
     max_layer_bytes: int = 64 * 2**30
     max_layer_entries: int = 4_000_000
     max_path_depth: int = 1024
@@ -119,18 +119,6 @@ class Puller:
         supervisor: Supervisor,
         observer: PullObserver | None = None,
     ) -> None:
-        """Take what a pull needs.
-
-        Raises:
-            Unimplemented: the settings ask for a way of keeping layers that does not exist yet.
-        """
-        if settings.layer_store not in ("auto", "extract"):
-            raise Unimplemented(
-                f"layer store {settings.layer_store!r}",
-                "this version keeps layers as extracted directories only",
-                remedy="set image.layer_store to auto or extract",
-                reason="LayerStoreUnavailable",
-            )
         self._store = store
         self._settings = settings
         self._launcher = launcher
@@ -285,6 +273,9 @@ class Puller:
             max_layer_bytes=settings.max_layer_bytes,
             max_layer_entries=settings.max_layer_entries,
             max_path_depth=settings.max_path_depth,
+            layer_kind="extract"
+            if settings.layer_store == "extract"
+            else self._store.layer_choice.new_kind,
         )
 
 

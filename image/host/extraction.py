@@ -7,6 +7,7 @@ not disturb what is created in it. Never decides what an entry means (`store.unp
 Single-threaded: nobody else may write below the root meanwhile.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -309,12 +310,18 @@ class ExtractionRoot:
             os.close(fd)
 
     def unlink_canonical(self, paths: Iterable[bytes]) -> None:
-        """Remove files by canonical path."""
+        """Remove files by canonical path; one that went with a directory above it is fine."""
         for path in paths:
             head, _, name = path.rpartition(b"/")
-            fd = open_in_root(self._root, head, os.O_PATH | os.O_DIRECTORY, links=False)
             try:
-                os.unlink(name, dir_fd=fd)
+                fd = open_in_root(self._root, head, os.O_PATH | os.O_DIRECTORY, links=False)
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                    raise
+                continue
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=fd)
             finally:
                 os.close(fd)
 

@@ -31,18 +31,29 @@ class ExtractedLayers:
         """Return the directory of a published layer."""
         return self._layers / digest_hex(parse_digest(chain_id))
 
-    def publish(self, staged: Path, chain_id: str, summary: LayerSummary) -> None:
+    def publish(self, staged: Path, chain_id: str, summary: LayerSummary) -> LayerSummary:
         """Mark, record and rename a settled layer."""
         place = self.place(chain_id)
         if place.exists():
-            return
-        _mark_opaque(staged / ROOT, summary.opaque)
-        record = {"kind": summary.kind, "chain_id": chain_id, "opaque": list(summary.opaque)}
-        write_durably(staged / RECORD, json.dumps(record).encode())
+            return summary
+        mark_opaque(staged / ROOT, summary.opaque)
+        self.write_record(staged, chain_id, summary)
         # The worker made the directory; only root may pass through it (security rule H2).
         staged.chmod(0o700)
         staged.rename(place)
         sync_directory(self._layers)
+        return summary
+
+    @staticmethod
+    def write_record(directory: Path, chain_id: str, summary: LayerSummary) -> None:
+        """Say durably in a layer's directory what it is."""
+        record = {
+            "kind": summary.kind,
+            "chain_id": chain_id,
+            "parent": summary.parent,
+            "opaque": list(summary.opaque),
+        }
+        write_durably(directory / RECORD, json.dumps(record).encode())
 
     def attach(self, chain_id: str) -> Path:
         """Return the extracted root; nothing has to be mounted."""
@@ -76,7 +87,8 @@ class ExtractedLayers:
         return frozenset(f"sha256:{entry.name}" for entry in self._layers.iterdir())
 
 
-def _mark_opaque(root: Path, opaque: Sequence[str]) -> None:
+def mark_opaque(root: Path, opaque: Sequence[str]) -> None:
+    """Set overlayfs' mark on directories of an extracted layer; what is no directory any more is passed over."""
     if not opaque:
         return
     # An unprivileged overlay mount reads `user.` instead (mount option userxattr).

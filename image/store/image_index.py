@@ -101,6 +101,18 @@ class ImageIndex:
                 (chain_id, summary.kind, "" in summary.opaque, summary.used_bytes, summary.inodes),
             )
 
+    def replace_layer(self, chain_id: str, summary: LayerSummary) -> None:
+        """Note that a layer is kept in another way now."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE layers SET kind = ?, used_bytes = ?, inodes = ? WHERE chain_id = ?",
+                (summary.kind, summary.used_bytes, summary.inodes, chain_id),
+            )
+
+    def used_layers(self) -> frozenset[str]:
+        """Return the chain ids of layers that containers use."""
+        return frozenset(str(row[0]) for row in self._database.rows("SELECT chain_id FROM uses"))
+
     def report(self) -> DiskReport:
         """Return what is on disk, and who uses it."""
         return read_report(self._database.rows)

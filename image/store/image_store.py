@@ -15,6 +15,7 @@ from image.errors import Internal
 from image.model.records import FilesystemUsage, ImageRecord
 from image.store.disk_report import DiskReport
 from image.store.image_commit import ImageCommit
+from image.store.layer_choice import LayerChoice
 from image.store.layer_claims import ClaimState
 from image.store.layer_store import LayerSummary
 from image.store.store_files import StoreFiles
@@ -29,18 +30,25 @@ class ImageStore:
         self._layer_changed = asyncio.Condition()
 
     @classmethod
-    async def open(cls, root: Path, *, pinned: tuple[str, ...] = ()) -> Self:
-        """Open or create the store under `root`.
+    async def open(
+        cls, root: Path, *, pinned: tuple[str, ...] = (), layer_store: str = "extract"
+    ) -> Self:
+        """Open or create the store under `root`; `layer_store` is `auto`, `file`, `loop` or `extract`.
 
         Raises:
-            FailedPrecondition: the database cannot be used.
+            FailedPrecondition: the database, or the way of keeping layers, cannot be used.
         """
-        files = await asyncio.to_thread(StoreFiles, root, pinned, time.time_ns)
+        files = await asyncio.to_thread(StoreFiles, root, pinned, time.time_ns, layer_store)
         return cls(root, files)
 
     def close(self) -> None:
         """Close the database; uses and images stay as they are."""
         self._files.close()
+
+    @property
+    def layer_choice(self) -> LayerChoice:
+        """How layers are kept here."""
+        return self._files.choice
 
     def list_images(self) -> tuple[ImageRecord, ...]:
         """Return all images, oldest pull first."""

@@ -1,4 +1,4 @@
-"""The seam between images and the way their layers are kept: extracted directories now, EROFS indexes later.
+"""The seam between images and the way their layers are kept: extracted directories, or tars with an EROFS index.
 
 Pure declarations. A layer is written by the worker (`LayerBuilder`) into a staging directory and published, attached
 and removed by the daemon (`LayerStore`); what passes between the two is a `LayerSummary`. Neither side knows images
@@ -6,6 +6,7 @@ or registries: a layer is named by its chain id alone.
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +22,9 @@ class LayerSummary:
     """What the daemon must know of a finished layer."""
 
     kind: str
-    """How it is kept; `extract` means a directory tree."""
+    """How it is kept: `extract` means a directory tree, `erofs` a tar with an index."""
+    parent: str = ""
+    """Chain id of the layer directly below, empty for the lowest: it was settled against that one."""
     opaque: tuple[str, ...] = ()
     """Directories that hide what lies below them, relative; empty text is the root. Bytes of
     the paths are written as Latin-1, which every byte survives."""
@@ -50,8 +53,11 @@ class LayerBuilder(Protocol):
 class LayerStore(Protocol):
     """Keeps finished layers by chain id. Every method blocks on the disk."""
 
-    def publish(self, staged: Path, chain_id: str, summary: LayerSummary) -> None:
-        """Make a settled layer durable under its name; one that is there already wins and the new one is dropped."""
+    def publish(self, staged: Path, chain_id: str, summary: LayerSummary) -> LayerSummary:
+        """Make a settled layer durable under its name; one that is there already wins and the new one is dropped.
+
+        Returns what the layer has become, which is what was handed in unless it had to be made in another way.
+        """
 
     def place(self, chain_id: str) -> Path:
         """Return where a layer is published, for builders of layers above it."""
@@ -71,3 +77,6 @@ class LayerStore(Protocol):
 
     def chain_ids(self) -> frozenset[str]:
         """List the published layers."""
+
+    def detach_idle(self, in_use: AbstractSet[str]) -> None:
+        """Undo `attach` for all layers but these."""

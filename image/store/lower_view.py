@@ -19,6 +19,8 @@ from image.store.whiteouts import parents
 
 ROOT = "root"
 RECORD = "layer.json"
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+"""A path that is too long for the kernel can be in no layer that shows it."""
 
 
 @dataclass(slots=True)
@@ -68,7 +70,7 @@ class LowerView:
             try:
                 status = stat_canonical(lower.fd, path)
             except OSError as error:
-                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                if error.errno not in _ABSENT:
                     raise
                 # A file, link or whiteout in place of a parent ends the search, as does an opaque parent.
                 if error.errno != errno.ENOENT or not lower.opaque.isdisjoint(parents(path)):

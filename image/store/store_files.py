@@ -19,10 +19,11 @@ from image.model.image_config import ImageConfig, parse_image_config
 from image.model.records import ImageRecord
 from image.store.blob_files import BlobFiles
 from image.store.catalogue import Catalogue, record_of
-from image.store.extracted_layers import ExtractedLayers
 from image.store.disk_report import DiskReport
+from image.store.erofs_layers import ErofsLayers
 from image.store.image_commit import ImageCommit
 from image.store.image_index import ImageIndex, IndexedImage
+from image.store.layer_choice import choose_layers
 from image.store.layer_claims import ClaimState, LayerClaims
 from image.store.layer_store import LayerStore, LayerSummary
 
@@ -32,17 +33,27 @@ _DIRECTORIES = ("blobs", "layers", "staging", "empty")
 class StoreFiles:
     """Everything under one root directory. Methods block; call them in a thread."""
 
-    def __init__(self, root: Path, pinned: tuple[str, ...], clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        pinned: tuple[str, ...],
+        clock: Callable[[], int],
+        layer_store: str = "extract",
+    ) -> None:
         self._root = root
         self._pinned = pinned
         self._clock = clock
         self._lock = threading.Lock()
+        self._closed = False
         self._prepare_directories()
         self._staging = root / "staging"
         self._active: set[str] = set()
         self._blobs = BlobFiles(root / "blobs")
-        self._layers: LayerStore = ExtractedLayers(root / "layers", self._staging)
         self._index = ImageIndex(root / "images.db")
+        self.choice = choose_layers(self._staging, layer_store)
+        self._layers: LayerStore = ErofsLayers(
+            root / "layers", self._staging, self.choice.mode, self._index.replace_layer
+        )
         self._claims = LayerClaims()
         self._configs: dict[str, ImageConfig] = {}
         self._opaque: frozenset[str] = frozenset()
@@ -60,9 +71,15 @@ class StoreFiles:
         (self._root / "empty").chmod(0o755)
 
     def close(self) -> None:
-        """Close the database."""
+        """Unmount what no container uses, and close the database. Repeating it is fine."""
         with self._lock:
-            self._index.close()
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                self._layers.detach_idle(self._index.used_layers())
+            finally:
+                self._index.close()
 
     def _reload(self) -> None:
         records = [r for indexed in self._index.images() if (r := self._record(indexed))]
@@ -111,7 +128,18 @@ class StoreFiles:
     def take_claims(self, ticket: str, chain_ids: tuple[str, ...]) -> dict[str, ClaimState]:
         """Pin layers for a pull and say which of them it has to make."""
         with self._lock:
-            return self._claims.take(ticket, chain_ids, self._index.layers())
+            states = self._claims.take(ticket, chain_ids, self._index.layers())
+            if any(state is not ClaimState.PRESENT for state in states.values()):
+                self._show_present(states)
+            return states
+
+    def _show_present(self, states: dict[str, ClaimState]) -> None:
+        """Attach layers on which new ones will stand: their builder looks into them."""
+        for chain_id, state in states.items():
+            if state is ClaimState.PRESENT:
+                # A damaged one is told when the builder, or a container, needs it.
+                with contextlib.suppress(OSError, ImageError):
+                    self._layers.attach(chain_id)
 
     def release_claims(self, ticket: str) -> None:
         """Give up a pull's pins and claims."""
@@ -129,8 +157,9 @@ class StoreFiles:
         with self._change():
             if not self._claims.owns(ticket, chain_id):
                 raise Internal(chain_id, "layer was published by a pull that had not claimed it")
-            self._layers.publish(staged, chain_id, summary)
-            self._index.add_layer(chain_id, summary)
+            if summary.parent and summary.parent not in self._index.layers():
+                raise Internal(chain_id, "layer was made above one that is not here")
+            self._index.add_layer(chain_id, self._layers.publish(staged, chain_id, summary))
             self._claims.settle(chain_id)
 
     def commit(self, commit: ImageCommit) -> ImageRecord:

@@ -83,13 +83,15 @@ class Unpacker:
         self._count()
         path = clean(entry.name)
         entry.mtime_ns = clamp_time(entry.mtime_ns)
-        if b".wh." in path and self._is_mark(path):
-            return
         try:
-            self._make(path, entry, stream)
+            self._apply(path, entry, stream)
         except NotADirectoryError:
             if not self._replace_deleted_parent(path):
                 raise
+            self._apply(path, entry, stream)
+
+    def _apply(self, path: bytes, entry: TarEntry, stream: TarStream) -> None:
+        if b".wh." not in path or not self._is_mark(path):
             self._make(path, entry, stream)
 
     def _count(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from image.errors import InvalidArgument, NotFound, PermissionDenied, Unimplemented
+from image.errors import InvalidArgument, NotFound, PermissionDenied
 from image.model.records import RegistryAuth
 from image.pull import Puller, PullEvent, PullSettings
 from image.store.image_store import ImageStore
@@ -145,12 +145,6 @@ async def test_pull_ends_when_the_last_waiter_leaves(site: Site, registry: FakeR
     await site.tasks.wait_all()
     record = await site.puller.pull(name, auth=AUTH)
     assert record.id == image.config_digest
-
-
-def test_layer_store_that_does_not_exist_yet_is_told() -> None:
-    for kind in ("file", "loop"):
-        with pytest.raises(Unimplemented, match="extract"):
-            Puller(None, PullSettings(layer_store=kind), None, None)  # type: ignore[arg-type]
 
 
 def test_daemon_side_imports_nothing_heavy() -> None:

@@ -67,6 +67,8 @@ class WorkerRequest:
     max_layer_bytes: int
     max_layer_entries: int
     max_path_depth: int
+    layer_kind: str
+    """How to keep layers: `erofs` or `extract`."""
 
     def message(self) -> dict[str, object]:
         """Return the JSON form."""
@@ -96,6 +98,7 @@ def read_request(message: JsonObject) -> WorkerRequest:
         max_layer_bytes=message.integer("max_layer_bytes"),
         max_layer_entries=message.integer("max_layer_entries"),
         max_path_depth=message.integer("max_path_depth"),
+        layer_kind=message.text("layer_kind"),
     )
 
 
@@ -152,6 +155,7 @@ def summary_fields(summary: LayerSummary) -> dict[str, object]:
         "used_bytes": summary.used_bytes,
         "inodes": summary.inodes,
         "layer_kind": summary.kind,
+        "parent": summary.parent,
     }
 
 
@@ -160,8 +164,10 @@ def read_summary(message: JsonObject) -> LayerSummary:
     opaque = message.texts("opaque")
     if len(opaque) > MAX_OPAQUE or not all(path.isascii() or _latin1(path) for path in opaque):
         raise FailedPrecondition("layer", "opaque directories of a layer are too many or no paths")
+    parent = message.text("parent")
     return LayerSummary(
         kind=message.text("layer_kind"),
+        parent=parse_digest(parent) if parent else "",
         opaque=opaque,
         used_bytes=max(0, message.integer("used_bytes")),
         inodes=max(0, message.integer("inodes")),

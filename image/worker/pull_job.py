@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import platform as host
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from image.errors import FailedPrecondition, Internal
@@ -31,6 +31,8 @@ from image.registry.resolved_image import ResolvedImage
 from image.store.chain_ids import chain_ids
 from image.store.extracted_layers import ExtractedLayers
 from image.store.image_commit import ImageCommit
+from image.store.indexed_layer import KIND as INDEXED
+from image.store.indexed_layer import IndexedLayer
 from image.store.layer_claims import ClaimState
 from image.store.layer_store import LayerBuilder
 from image.store.layer_tree import LayerTree
@@ -193,13 +195,19 @@ class PullJob:
                 tree = await self._fill(client, image, layer, layer.second_staged)
         layer.built.set_result(tree)
 
-    async def _fill(
-        self, client: RegistryClient, image: ResolvedImage, layer: _Layer, staged: str
-    ) -> _Tree:
+    def _new_builder(self, staged: str) -> LayerBuilder:
         limits = UnpackLimits(
             max_entries=self._request.max_layer_entries, max_depth=self._request.max_path_depth
         )
-        builder = await asyncio.to_thread(LayerTree, Path(self._request.staging) / staged, limits)
+        place = Path(self._request.staging) / staged
+        if self._request.layer_kind == INDEXED:
+            return IndexedLayer(place, limits)
+        return LayerTree(place, limits)
+
+    async def _fill(
+        self, client: RegistryClient, image: ResolvedImage, layer: _Layer, staged: str
+    ) -> _Tree:
+        builder = await asyncio.to_thread(self._new_builder, staged)
         pipeline = LayerPipeline(
             f"{self._subject}, layer {layer.record.digest}",
             builder,
@@ -219,7 +227,7 @@ class PullJob:
         states: dict[str, str],
     ) -> None:
         """Publish bottom first: waiting for another pull's layer is then free of deadlock (`layer_claims`)."""
-        lowers: list[Path] = []
+        below: list[str] = []
         for layer in layers:
             chain_id = layer.record.chain_id
             state = states[chain_id]
@@ -229,14 +237,15 @@ class PullJob:
                 if state == ClaimState.YOURS:  # the other pull failed
                     await self._build(client, image, layer)
             if state == ClaimState.YOURS:
-                await self._finish(layer, lowers)
+                await self._finish(layer, below)
                 layer.progress.say("Pull complete")
             else:
                 layer.progress.say("Already exists")
-            lowers.insert(0, self._store.place(chain_id))
+            below.insert(0, chain_id)
 
-    async def _finish(self, layer: _Layer, lowers: Sequence[Path]) -> None:
+    async def _finish(self, layer: _Layer, below: Sequence[str]) -> None:
         tree = await layer.built
+        lowers = [self._store.place(chain_id) for chain_id in below]
         summary = await asyncio.to_thread(tree.builder.settle, lowers)
         await asyncio.to_thread(tree.builder.close)
         await self._ask(
@@ -244,7 +253,7 @@ class PullJob:
                 "kind": "layer",
                 "chain": layer.record.chain_id,
                 "staged": tree.staged,
-                **summary_fields(summary),
+                **summary_fields(replace(summary, parent=below[0] if below else "")),
             }
         )
 

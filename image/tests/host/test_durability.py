@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from image.host.durability import sync_directory, sync_filesystem, write_durably
+from image.host.durability import start_writeback, sync_directory, sync_filesystem, write_durably
 
 
 def test_file_is_whole_private_and_replaced(tmp_path: Path) -> None:
@@ -26,3 +26,12 @@ def test_syncs_report_errors(tmp_path: Path) -> None:
     os.close(fd)
     with pytest.raises(OSError, match="Bad file descriptor"):
         sync_filesystem(fd)
+
+
+def test_writeback_is_only_a_hint(tmp_path: Path) -> None:
+    with open(tmp_path / "f", "wb") as file:
+        file.write(b"x")
+        file.flush()
+        start_writeback(file.fileno())
+        start_writeback(file.fileno(), 0, 1)
+    start_writeback(-1)

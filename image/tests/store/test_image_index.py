@@ -78,3 +78,13 @@ def test_damaged_images_and_unknown_containers_are_forgotten(index: ImageIndex) 
     assert index.reconcile(frozenset({"known"}), [index.images()[0].id], NONE) == ()
     assert index.images() == ()
     assert index.remove_uses("known", NONE) == (chain,)
+
+
+def test_layer_that_is_kept_in_another_way_is_noted(tmp_path: Path) -> None:
+    index = ImageIndex(tmp_path / "other.db")
+    index.add_layer("a", LayerSummary(kind="erofs", used_bytes=10, inodes=3))
+    index.add_uses("c", ["a"])
+    index.replace_layer("a", LayerSummary(kind="extract", used_bytes=70, inodes=8))
+    assert index.totals() == (70, 10)
+    assert index.used_layers() == {"a"}
+    index.close()

@@ -3,11 +3,13 @@
 import errno
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from image.errors import FailedPrecondition, Internal, ResourceExhausted
+from image.model.digest import sha256_digest
 from image.store.store_files import StoreFiles
 from image.tests.store.image_making import build, commit_of, layer
 
@@ -71,3 +73,26 @@ def test_layer_with_an_opaque_root_hides_those_below(files: StoreFiles) -> None:
     files.publish_layer("t", staging / "b", chains[1], build(staging / "b", top, lowers))
     record = files.commit(commit)
     assert [os.listdir(path) for path in files.acquire(record.id, "c")] == [["new"]]
+
+
+def test_layer_above_an_absent_one_is_refused(files: StoreFiles) -> None:
+    staging = files.open_staging()
+    summary = replace(build(staging / "layer0", TAR, []), parent=sha256_digest(b"absent"))
+    files.take_claims("t", (CHAIN,))
+    with pytest.raises(Internal, match="above one that is not here"):
+        files.publish_layer("t", staging / "layer0", CHAIN, summary)
+
+
+def test_present_layers_are_attached_for_those_who_build_above(
+    files: StoreFiles, tmp_path: Path
+) -> None:
+    _publish(files)
+    other = sha256_digest(b"other")
+    assert files.take_claims("t", (CHAIN, other)) == {CHAIN: "present", other: "yours"}
+    files.place(CHAIN).rename(tmp_path / "away")
+    assert files.take_claims("t", (CHAIN, other))[CHAIN] == "present"
+
+
+def test_closing_twice_is_fine(files: StoreFiles) -> None:
+    files.close()
+    files.close()

@@ -169,3 +169,14 @@ def test_any_damage_is_members_or_a_refusal(damage: list[tuple[int, int]], size:
         read(bytes(archive), size)
     except TarError:
         return
+
+
+@pytest.mark.parametrize("size", [1 << 20, 700, 3])
+def test_offset_is_where_the_data_lies(size: int) -> None:
+    tar = TarMaker().add("a", b"first").add("n" * 200, b"x" * 3000).add("b", b"last").done()
+    stream = TarStream(Chunks(tar, size))
+    for entry in stream:
+        content = {b"a": b"first", b"b": b"last"}.get(entry.name, b"x" * 3000)
+        assert tar[stream.offset : stream.offset + entry.size] == content
+    stream.drain()
+    assert stream.offset == len(tar)

@@ -98,7 +98,7 @@ async def test_finished_image_is_registered(talk: Talk) -> None:
         ),
         (
             SPEAK + "say({'kind': 'layer', 'chain': 'sha256:' + '0'*64, 'staged': '../../x',"
-            " 'opaque': [], 'used_bytes': 1, 'inodes': 1, 'layer_kind': 'extract'}); hear(); hear()",
+            " 'opaque': [], 'used_bytes': 1, 'inodes': 1, 'layer_kind': 'extract', 'parent': ''}); hear(); hear()",
             Internal,
             "impossible",
         ),

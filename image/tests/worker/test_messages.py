@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from image.errors import FailedPrecondition, Internal, ResourceExhausted
+from image.model.digest import sha256_digest
 from image.model.json_document import JsonObject, parse_json_object
 from image.model.records import RegistryAuth
 from image.store.layer_store import LayerSummary
@@ -33,6 +34,7 @@ def request(auth: RegistryAuth | None) -> WorkerRequest:
         max_layer_bytes=4,
         max_layer_entries=5,
         max_path_depth=6,
+        layer_kind="extract",
     )
 
 
@@ -51,7 +53,8 @@ def test_event_error_and_summary_are_read_back() -> None:
     assert type(found) is ResourceExhausted
     assert str(found) == str(error)
     path = b"caf\xe9/\xff".decode("latin-1")
-    summary = LayerSummary(kind="extract", opaque=("", path), used_bytes=5, inodes=6)
+    parent = sha256_digest(b"below")
+    summary = LayerSummary(kind="extract", parent=parent, opaque=("", path), used_bytes=5, inodes=6)
     assert messages.read_summary(over_the_wire(messages.summary_fields(summary))) == summary
 
 
@@ -70,7 +73,13 @@ def test_unknown_error_class_is_internal() -> None:
     "opaque", [["\u0100"], ["x"] * 50_001, "text"], ids=["no path", "too many", "no list"]
 )
 def test_impossible_summary_is_refused(opaque: object) -> None:
-    message = {"layer_kind": "extract", "used_bytes": 1, "inodes": 1, "opaque": opaque}
+    message = {
+        "layer_kind": "extract",
+        "used_bytes": 1,
+        "inodes": 1,
+        "parent": "",
+        "opaque": opaque,
+    }
     with pytest.raises(FailedPrecondition):
         messages.read_summary(over_the_wire(message))
 

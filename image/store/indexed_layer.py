@@ -1,0 +1,183 @@
+"""Build a layer as its own tar with an EROFS index beside it: the `LayerBuilder` of mounted layers.
+
+Promise: one pass over the stream writes the tar and learns what the index needs; memory grows with the number of files,
+never with their size. What an index cannot express is extracted from the tar just written, so nothing is fetched twice.
+After `settle` both files are durable. Needs no privilege unless it has to extract.
+"""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from image.host.durability import start_writeback, sync_directory
+from image.store.erofs.chunk_map import BLOCK, Unsupported
+from image.store.erofs.erofs_image import write_index
+from image.store.erofs.layer_nodes import Directory, LayerNodes, Special
+from image.store.erofs.tar_index import TarIndex
+from image.store.layer_store import MAX_OPAQUE, LayerSummary
+from image.store.layer_tree import LayerTree
+from image.store.lower_view import ROOT, LowerView
+from image.store.tar_headers import TarError
+from image.store.tar_stream import ByteSource, TarStream
+from image.store.unpack_tar import UnpackLimits
+
+KIND = "erofs"
+TAR, INDEX = "tar", "index"
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OWN_INODES = 3
+"""Tar, index and mount point; the layer's directory and record count for every kind."""
+_CHUNK = 1 << 18
+_WRITEBACK = 1 << 25
+"""Bytes after which the disk is told to begin, so that the fsync at the end finds little to do."""
+
+
+class IndexedLayer:
+    """One layer while it grows in `staged`, a directory of its own that does not exist yet."""
+
+    def __init__(self, staged: Path, limits: UnpackLimits) -> None:
+        staged.mkdir(mode=0o700, parents=True)
+        self._staged = staged
+        self._limits = limits
+        self._tar = os.open(staged / TAR, _CREATE, 0o600)
+        self._nodes: LayerNodes | None = None
+        self._tree: LayerTree | None = None
+        self._stored = 0
+
+    def fill(self, source: ByteSource) -> None:
+        """Store the tar and read its members."""
+        tee = _Tee(source, self._tar)
+        index = TarIndex(self._limits)
+        try:
+            index.run(TarStream(tee))
+        except Unsupported:
+            while tee.read_chunk():
+                pass
+            self._extract()
+        else:
+            self._nodes = index.nodes
+        self._stored = tee.size
+
+    def _extract(self) -> None:
+        self._tree = LayerTree(self._staged, self._limits)
+        self._tree.fill(StoredTar(self._tar))
+
+    def settle(self, lowers: Sequence[Path]) -> LayerSummary:
+        """Adjust to what lies below, write the index, and sync."""
+        if self._tree is None and self._nodes is not None:
+            try:
+                return self._settle_index(self._nodes, lowers)
+            except Unsupported:
+                self._extract()
+        if self._tree is None:
+            raise TarError("layer was never filled")
+        summary = self._tree.settle(lowers)
+        for name in (TAR, INDEX):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._staged / name)
+        return summary
+
+    def _settle_index(self, nodes: LayerNodes, lowers: Sequence[Path]) -> LayerSummary:
+        opaque = adjust_to_lowers(nodes, lowers)
+        # The kernel reads whole blocks; an archiver may have left out the last padding.
+        os.ftruncate(self._tar, -(-self._stored // BLOCK) * BLOCK)
+        start_writeback(self._tar)
+        index_bytes = write_index_file(self._staged, nodes, self._stored)
+        os.fsync(self._tar)
+        os.mkdir(self._staged / ROOT, 0o700)
+        sync_directory(self._staged)
+        return LayerSummary(
+            kind=KIND,
+            opaque=opaque,
+            used_bytes=os.fstat(self._tar).st_blocks * 512 + index_bytes,
+            inodes=_OWN_INODES,
+        )
+
+    def close(self) -> None:
+        """Close all descriptors."""
+        if self._tree is not None:
+            self._tree.close()
+        os.close(self._tar)
+
+
+def adjust_to_lowers(nodes: LayerNodes, lowers: Sequence[Path]) -> tuple[str, ...]:
+    """Let implied directories look as below, drop whiteouts of nothing, and return the opaque directories.
+
+    The same is done to extracted layers, for the same reasons (`layer_tree`).
+    """
+    opaque = []
+    with contextlib.closing(LowerView(lowers)) as view:
+        for path, directory, hidden in nodes.directories():
+            if directory.opaque:
+                opaque.append(path.decode("latin-1"))
+            if directory.implied and lowers:
+                _look_as_below(directory, path, view)
+            if nodes.whiteouts:
+                _drop_idle_whiteouts(directory, path, view, hidden=hidden or directory.opaque)
+    if len(opaque) > MAX_OPAQUE:
+        raise TarError(f"layer has more than {MAX_OPAQUE} opaque directories")
+    return tuple(opaque)
+
+
+def _look_as_below(directory: Directory, path: bytes, view: LowerView) -> None:
+    found = view.directory_attributes(path)
+    if found is not None:
+        directory.mode = directory.mode & ~0o7777 | found.mode
+        directory.uid, directory.gid = found.uid, found.gid
+        directory.mtime_ns, directory.xattrs = found.mtime_ns, found.xattrs
+
+
+def _drop_idle_whiteouts(
+    directory: Directory, path: bytes, view: LowerView, *, hidden: bool
+) -> None:
+    marks = [n for n, c in directory.children.items() if isinstance(c, Special) and c.is_whiteout]
+    for name in marks:
+        if hidden or not view.exists(path + b"/" + name if path else name):
+            del directory.children[name]
+
+
+def write_index_file(directory: Path, nodes: LayerNodes, tar_bytes: int) -> int:
+    """Write the index of a tar durably into its directory; return the bytes that it takes."""
+    path = directory / INDEX
+    fd = os.open(path, _CREATE, 0o600)
+    try:
+        write_index(nodes.root, fd, -(-tar_bytes // BLOCK))
+        os.fsync(fd)
+        return os.fstat(fd).st_blocks * 512
+    finally:
+        os.close(fd)
+
+
+class StoredTar:
+    """A stored tar as a source, from its begin."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._position = 0
+
+    def read_chunk(self) -> bytes:
+        """Return the next bytes."""
+        chunk = os.pread(self._fd, _CHUNK, self._position)
+        self._position += len(chunk)
+        return chunk
+
+
+class _Tee:
+    """Hand chunks on and keep them in a file."""
+
+    def __init__(self, source: ByteSource, fd: int) -> None:
+        self._source = source
+        self._fd = fd
+        self._begun = 0
+        self.size = 0
+
+    def read_chunk(self) -> bytes:
+        chunk = self._source.read_chunk()
+        left = memoryview(chunk)
+        while left:
+            left = left[os.write(self._fd, left) :]
+        self.size += len(chunk)
+        if self.size - self._begun >= _WRITEBACK:
+            start_writeback(self._fd, self._begun, self.size - self._begun)
+            self._begun = self.size
+        return chunk

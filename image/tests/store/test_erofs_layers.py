@@ -1,0 +1,247 @@
+"""Tests of the mounted layers' store with a mount table of its own; the kernel's is used end to end."""
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from image.errors import FailedPrecondition, Internal
+from image.host.layer_mounts import MountMode
+from image.model.digest import sha256_digest
+from image.store import erofs_layers
+from image.store.erofs_layers import ErofsLayers
+from image.store.indexed_layer import IndexedLayer
+from image.store.layer_store import LayerSummary
+from image.store.unpack_tar import UnpackLimits
+from image.tests.store import image_making
+from image.tests.store.erofs.index_reading import read_index
+from image.tests.store.tar_making import Chunks, TarMaker
+
+CHAIN, ABOVE = sha256_digest(b"chain"), sha256_digest(b"above")
+TAR = TarMaker().add("d/f", b"content").add("o/.wh..wh..opq").done()
+
+
+class MountTable:
+    """Which directories are mounted, and what the kernel says to the next mounts."""
+
+    def __init__(self) -> None:
+        self.mounted: set[Path] = set()
+        self.answers: list[int] = []
+        self.asked = 0
+
+    def mount(self, index: Path, tar: Path, target: Path, mode: MountMode) -> None:
+        self.asked += 1
+        read_index(index.read_bytes(), tar.read_bytes())
+        code = self.answers.pop(0) if self.answers else 0
+        if code:
+            raise OSError(code, os.strerror(code))
+        self.mounted.add(target)
+
+
+class Site:
+    def __init__(self, directory: Path, table: MountTable) -> None:
+        for name in ("layers", "staging"):
+            (directory / name).mkdir()
+        self.directory, self.table = directory, table
+        self.changes: list[tuple[str, LayerSummary]] = []
+        self.layers = self.store()
+
+    def store(self, mode: MountMode = MountMode.FILE) -> ErofsLayers:
+        return ErofsLayers(
+            self.directory / "layers",
+            self.directory / "staging",
+            mode,
+            lambda chain_id, summary: self.changes.append((chain_id, summary)),
+        )
+
+    def publish(self, chain_id: str = CHAIN, parent: str = "", tar: bytes = TAR) -> LayerSummary:
+        staged = self.directory / "staging" / "new"
+        builder = IndexedLayer(staged, UnpackLimits())
+        builder.fill(Chunks(tar))
+        found = builder.settle([self.layers.place(parent)] if parent else [])
+        builder.close()
+        summary = LayerSummary(
+            kind=found.kind,
+            parent=parent,
+            opaque=found.opaque,
+            used_bytes=found.used_bytes,
+            inodes=found.inodes,
+        )
+        return self.layers.publish(staged, chain_id, summary)
+
+    def record(self, chain_id: str = CHAIN) -> dict[str, object]:
+        found: dict[str, object] = json.loads(
+            (self.layers.place(chain_id) / "layer.json").read_bytes()
+        )
+        return found
+
+    def rewrite(self, change: Callable[[dict[str, object]], None]) -> None:
+        record = self.record()
+        change(record)
+        (self.layers.place(CHAIN) / "layer.json").write_text(json.dumps(record))
+
+    def root(self, chain_id: str = CHAIN) -> Path:
+        return self.layers.place(chain_id) / "root"
+
+    def staged(self) -> list[str]:
+        return os.listdir(self.directory / "staging")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    table = MountTable()
+    monkeypatch.setattr(erofs_layers, "mount_layer", table.mount)
+    monkeypatch.setattr(erofs_layers, "is_mounted", lambda target: target in table.mounted)
+    monkeypatch.setattr(erofs_layers, "unmount_layer", table.mounted.discard)
+    return Site(tmp_path, table)
+
+
+def test_published_layer_is_mounted_once_and_read_only(site: Site) -> None:
+    summary = site.publish()
+    assert summary.kind == "erofs"
+    assert site.layers.attach(CHAIN) == site.root()
+    assert site.table.asked == 1
+    assert site.table.mounted == {site.root()}
+    place = site.layers.place(CHAIN)
+    modes = {name: stat.S_IMODE((place / name).stat().st_mode) for name in os.listdir(place)}
+    assert modes == {"tar": 0o400, "index": 0o400, "layer.json": 0o600, "root": 0o700}
+    assert site.record()["opaque"] == ["o"]
+    assert site.layers.chain_ids() == {CHAIN}
+    assert site.staged() == []
+
+
+def test_first_of_two_equal_layers_stays(site: Site) -> None:
+    site.publish()
+    content = (site.layers.place(CHAIN) / "index").read_bytes()
+    site.publish(tar=TarMaker().add("other").done())
+    assert (site.layers.place(CHAIN) / "index").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["tar", "index"])
+def test_worker_cannot_hand_over_another_file(site: Site, name: str) -> None:
+    staged = site.directory / "staging" / "evil"
+    builder = IndexedLayer(staged, UnpackLimits())
+    builder.fill(Chunks(TAR))
+    summary = builder.settle([])
+    builder.close()
+    (staged / name).rename(site.directory / "elsewhere")
+    (staged / name).symlink_to(site.directory / "elsewhere")
+    with pytest.raises(Internal, match="no plain file"):
+        site.layers.publish(staged, CHAIN, summary)
+    (staged / name).unlink()
+    os.link(site.directory / "elsewhere", staged / name)
+    with pytest.raises(Internal, match="no plain file"):
+        site.layers.publish(staged, CHAIN, summary)
+    assert site.layers.chain_ids() == frozenset()
+
+
+def test_extracted_layers_live_in_the_same_store(site: Site) -> None:
+    staged = site.directory / "staging" / "tree"
+    summary = image_making.build(staged, image_making.layer("f"), [])
+    assert site.layers.publish(staged, CHAIN, summary) == summary
+    assert os.listdir(site.layers.attach(CHAIN)) == ["f"]
+    assert site.table.asked == 0
+
+
+def test_layer_is_found_mounted_or_mounted_again_after_a_restart(site: Site) -> None:
+    site.publish()
+    assert site.store().attach(CHAIN) == site.root()
+    assert site.table.asked == 1
+    site.table.mounted.clear()
+    site.root().rmdir()
+    assert site.store().attach(CHAIN) == site.root()
+    assert site.table.mounted == {site.root()}
+    assert site.changes == []
+
+
+@pytest.mark.parametrize("damage", ["format", "mount", "gone"])
+def test_index_is_made_again_from_the_tar(site: Site, damage: str) -> None:
+    site.publish()
+    good = (site.layers.place(CHAIN) / "index").read_bytes()
+    site.table.mounted.clear()
+    match damage:
+        case "format":
+            site.rewrite(lambda record: record.update(format=0))
+            (site.layers.place(CHAIN) / "index").unlink()
+        case "mount":
+            site.table.answers = [errno.EUCLEAN]
+        case _:
+            (site.layers.place(CHAIN) / "index").unlink()
+    site.layers.attach(CHAIN)
+    assert site.table.mounted == {site.root()}
+    assert (site.layers.place(CHAIN) / "index").read_bytes() == good
+    assert site.record()["format"] == 1
+    assert site.staged() == []
+
+
+def test_layer_that_no_index_helps_is_extracted(site: Site) -> None:
+    site.publish()
+    site.table.mounted.clear()
+    site.table.answers = [errno.EIO, errno.EIO]
+    root = site.layers.attach(CHAIN)
+    assert (root / "d/f").read_bytes() == b"content"
+    assert sorted(os.listdir(site.layers.place(CHAIN))) == ["layer.json", "root"]
+    assert site.record()["kind"] == "extract"
+    assert [(chain_id, summary.kind) for chain_id, summary in site.changes] == [(CHAIN, "extract")]
+    assert site.staged() == []
+    assert site.layers.attach(CHAIN) == root
+    mark = "trusted" if os.geteuid() == 0 else "user"
+    assert os.getxattr(root / "o", f"{mark}.overlay.opaque") == b"y"
+
+
+def test_kernel_that_refuses_at_once_gets_an_extracted_layer(site: Site) -> None:
+    site.table.answers = [errno.EIO, errno.EIO]
+    assert site.publish().kind == "extract"
+    assert site.changes == []
+    assert (site.root() / "d/f").exists()
+
+
+def test_store_without_mounts_extracts_what_it_finds(site: Site) -> None:
+    site.publish()
+    site.publish(ABOVE, CHAIN, TarMaker().add("d/g", b"2").done())
+    site.table.mounted.clear()
+    root = site.store(MountMode.EXTRACT).attach(ABOVE)
+    assert (root / "d/g").read_bytes() == b"2"
+    assert {chain_id for chain_id, _ in site.changes} == {CHAIN, ABOVE}
+    assert site.table.asked == 2
+    assert site.record(ABOVE)["parent"] == CHAIN
+
+
+def test_damaged_tar_needs_a_new_pull(site: Site) -> None:
+    site.publish()
+    site.table.mounted.clear()
+    tar = site.layers.place(CHAIN) / "tar"
+    tar.chmod(0o600)
+    tar.write_bytes(b"x" * 512 + tar.read_bytes()[512:])
+    (site.layers.place(CHAIN) / "index").unlink()
+    with pytest.raises(FailedPrecondition, match="pull it again"):
+        site.layers.attach(CHAIN)
+    with pytest.raises(FailedPrecondition, match="pull it again"):
+        site.store(MountMode.EXTRACT).attach(CHAIN)
+    assert site.staged() == []
+
+
+def test_absent_layer_is_told(site: Site) -> None:
+    with pytest.raises(FileNotFoundError):
+        site.layers.attach(CHAIN)
+
+
+def test_removal_unmounts_and_deletes(site: Site) -> None:
+    site.publish()
+    (retired,) = site.layers.retire([CHAIN, ABOVE])
+    assert site.table.mounted == set()
+    assert site.layers.chain_ids() == frozenset()
+    site.layers.discard(retired)
+    site.layers.discard(retired)
+    assert site.staged() == []
+
+
+def test_end_of_the_daemon_spares_mounts_in_use(site: Site) -> None:
+    site.publish()
+    site.publish(ABOVE, CHAIN)
+    site.layers.detach_idle({CHAIN})
+    assert site.table.mounted == {site.root(CHAIN)}
