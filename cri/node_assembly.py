@@ -174,7 +174,13 @@ def pull_settings(settings: Settings) -> PullSettings:
 async def _open_store(settings: Settings) -> ImageStore:
     root = Path(settings.root) / "images"
     root.mkdir(mode=0o700, exist_ok=True)
-    return await ImageStore.open(root, pinned=settings.image.pinned_images)
+    wanted = settings.image
+    store = await ImageStore.open(root, pinned=wanted.pinned_images, layer_store=wanted.layer_store)
+    choice = store.layer_choice
+    log.info("new layers: %s%s", choice.new_kind, f" ({choice.reason})" if choice.reason else "")
+    if not choice.tells_damage:
+        log.warning("this kernel shows zeroes where a layer cannot be read; Linux 6.12.85 does not")
+    return store
 
 
 def _driver_services(
