@@ -8,6 +8,7 @@ configuration changed or the daemon restarted. The loopback interface is the hos
 import asyncio
 import json
 import logging
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -316,8 +317,8 @@ def _call(
     attachment: Attachment, plugin: PluginConfiguration, verb: str, stdin: bytes
 ) -> PluginCall:
     netns = attachment.netns
-    # The specification's way to say that the namespace is gone. Path("") is ".": no namespace either.
-    gone = verb == "DEL" and (netns == Path() or not netns.exists())
+    # The specification's way to say that the namespace is gone.
+    gone = verb == "DEL" and not _is_namespace(netns)
     return PluginCall(
         plugin=plugin.type,
         verb=verb,
@@ -326,3 +327,11 @@ def _call(
         netns="" if gone else str(netns),
         arguments=pod_arguments(attachment.sandbox_id, attachment.config.metadata),
     )
+
+
+def _is_namespace(pin: Path) -> bool:
+    """Tell whether a pin still holds a namespace: without its mount it is a file like any other, and plugins refuse it."""
+    try:
+        return os.stat(pin).st_dev == os.stat("/proc/self/ns/net").st_dev
+    except OSError:
+        return False

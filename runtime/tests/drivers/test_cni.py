@@ -136,6 +136,14 @@ async def test_missing_namespace_is_an_empty_path_at_del(world: CniWorld) -> Non
     assert [call.env["CNI_NETNS"] for call in world.plugins.calls[2:]] == ["", "", "", ""]
 
 
+async def test_pin_that_lost_its_namespace_is_an_empty_path_at_del(world: CniWorld) -> None:
+    attachment = await attached(world)
+    await world.network.detach(attachment)  # in this world a pin is a plain file
+    await world.network.detach(replace(attachment, netns=Path("/proc/self/ns/net")))
+    told = [call.env["CNI_NETNS"] for call in world.plugins.calls[2:]]
+    assert told == ["", "", "/proc/self/ns/net", "/proc/self/ns/net"]
+
+
 async def test_failed_add_is_undone_from_the_failed_plugin_backwards(world: CniWorld) -> None:
     world.plugins.fail("portmap", "ADD", "port is taken")
     with pytest.raises(
