@@ -48,6 +48,16 @@ class NodePaths:
         return self.state / "exits"
 
     @property
+    def runtime_state(self) -> Path:
+        """What the OCI runtimes keep, a directory each."""
+        return self.state / "oci"
+
+    @property
+    def temporary(self) -> Path:
+        """Short-lived files of the daemon and the monitors."""
+        return self.state / "tmp"
+
+    @property
     def layers(self) -> Path:
         """Writable layers of all containers."""
         return self.root / "containers"
@@ -82,7 +92,8 @@ class NodePaths:
             _prepare_private(directory)
 
     def _below(self) -> tuple[Path, ...]:
-        return (self.pods, self.pins, self.bundles, self.exits, self.layers)
+        own = (self.pods, self.pins, self.bundles, self.exits, self.runtime_state, self.temporary)
+        return (*own, self.layers)
 
 
 def make_private(directory: Path) -> None:

@@ -36,9 +36,11 @@ def test_directories_that_others_can_enter_are_repaired(paths: NodePaths) -> Non
     paths.prepare()
     paths.root.chmod(0o755)
     paths.bundles.chmod(0o711)
+    paths.runtime_state.chmod(0o755)
+    paths.temporary.chmod(0o777)
     paths.prepare()
-    assert stat.S_IMODE(paths.root.stat().st_mode) == 0o700
-    assert stat.S_IMODE(paths.bundles.stat().st_mode) == 0o700
+    for directory in (paths.root, paths.bundles, paths.runtime_state, paths.temporary):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
 def test_a_link_in_place_of_a_directory_is_refused(paths: NodePaths, tmp_path: Path) -> None:
