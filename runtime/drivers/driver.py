@@ -24,7 +24,7 @@ from runtime.records.resources import LinuxResources
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriverFeatures:
-    """What a handler's runtime can do, found by trying at start (a runtime without `features` is tried once)."""
+    """What a handler's runtime can do: as it says itself at start, or as found by trying it once."""
 
     version: str
     recursive_read_only_mounts: bool
@@ -32,6 +32,8 @@ class DriverFeatures:
     """User namespaces with id-mapped mounts."""
     mount_options: bool
     """noexec, nodev and nosuid on CRI mounts."""
+    untried: bool = False
+    """Whether the runtime cannot be asked, so that `try_features` has to find the rest out."""
     usable: bool = True
     reason: str = ""
     """Why it is not usable, with the remedy; empty when it is."""
@@ -263,6 +265,12 @@ class ContainerDriver(Protocol):
 
     async def probe(self) -> DriverFeatures:
         """Find out what the handler's programs can do; never raises for a bad program, says so in the answer."""
+
+    async def try_features(self, memory: Path) -> DriverFeatures:
+        """Find out by trying what `probe` could not; takes a second at most, and nothing when `memory` knows it.
+
+        `memory` is a file in a directory that survives a reboot; what was found is kept there.
+        """
 
     async def create(self, request: CreateRequest) -> ContainerHandle:
         """Create a container.

@@ -29,6 +29,7 @@ from runtime.drivers.driver import (
 from runtime.drivers.driver_settings import DriverServices, OciRuntimeSettings
 from runtime.drivers.exec_records import end_left_execs
 from runtime.drivers.failure_causes import unknown_container
+from runtime.drivers.feature_trial import FeatureTrial
 from runtime.drivers.monitor import MonitorStart, StartedMonitor
 from runtime.drivers.monitor_removal import end_monitors_of
 from runtime.drivers.oci_command import OciCommand
@@ -36,6 +37,7 @@ from runtime.drivers.oci_container import OciContainer, OciContainerParts
 from runtime.drivers.operation_log import logged_operation
 from runtime.drivers.process_watch import ProcessWatch, open_process
 from runtime.drivers.runtime_probe import probe_runtime
+from runtime.drivers.tried_features import read_result, write_result
 from runtime.errors import Internal
 from runtime.host import cgroups
 
@@ -55,6 +57,23 @@ class OciRuntimeDriver:
     async def probe(self) -> DriverFeatures:
         """Find out what runtime and monitor can do here; see ContainerDriver."""
         return await probe_runtime(self._services.programs, self._settings, self._services.cgroups)
+
+    async def try_features(self, memory: Path) -> DriverFeatures:
+        """Try what the runtime does not tell; see ContainerDriver."""
+        program = self._command.program(f"try features of {self.name}")
+        found = read_result(memory, program)
+        if found is None:
+            trial = FeatureTrial(self._services, self._settings, self._command)
+            found = await trial.run(memory.parent / f".trial-{self.name}")
+            if found.recursive_read_only_mounts is not None:
+                with suppress(OSError):
+                    write_result(memory, program, found)
+        return DriverFeatures(
+            version="",
+            recursive_read_only_mounts=found.recursive_read_only_mounts is True,
+            user_namespaces=found.id_mapped_mounts is True,
+            mount_options=True,
+        )
 
     async def create(self, request: CreateRequest) -> OciContainer:
         """Create a container; see ContainerDriver."""

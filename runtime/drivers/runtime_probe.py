@@ -1,7 +1,7 @@
 """Find out at start whether a handler's programs work here and what they can do.
 
-Asks for versions and `features`; runtimes before that verb (crun 1.8) are told by version where a feature's first
-release is known, else the answer is no. Creates no container and never raises for a bad program.
+Asks for versions and `features`. Of a runtime without that verb nothing is promised: the answer says that it is to be
+tried (`feature_trial`), which is done later. Creates no container and never raises for a bad program.
 """
 
 import re
@@ -16,8 +16,6 @@ from runtime.host.cgroup_layout import CgroupLayout
 
 _PROBE_SECONDS = 10.0
 """--version takes 3 ms; a program that does not answer in this time is no runtime."""
-_CRUN_RRO = (1, 4)
-"""First crun with the mount option `rro` (mount_setattr(2) with AT_RECURSIVE)."""
 
 
 async def probe_runtime(
@@ -34,7 +32,7 @@ async def probe_runtime(
         )
     except PodRuntimeError as error:
         return _unusable("", str(error))
-    version, numbers = parse_version(answer.stdout.decode(errors="replace"))
+    version, _ = parse_version(answer.stdout.decode(errors="replace"))
     if answer.timed_out or answer.exit_code != 0 or not re.search(r"\d", version):
         words = "; ".join(answer.last_words()) or "no version"
         return _unusable("", f"{program} --version fails: {words}; name an OCI runtime's path")
@@ -43,17 +41,12 @@ async def probe_runtime(
     if refusal:
         return _unusable(version, f"cgroups in hybrid mode are not supported by crun: {refusal}")
     found = await _features(programs, program, subject)
-    if found is None:
-        found = OciFeatures(
-            recursive_read_only_mounts=is_crun and numbers >= _CRUN_RRO,
-            id_mapped_mounts=False,
-            user_namespaces=False,
-        )
     return DriverFeatures(
         version=version,
-        recursive_read_only_mounts=found.recursive_read_only_mounts,
-        user_namespaces=found.user_namespaces and found.id_mapped_mounts,
+        recursive_read_only_mounts=found is not None and found.recursive_read_only_mounts,
+        user_namespaces=found is not None and found.user_namespaces and found.id_mapped_mounts,
         mount_options=True,
+        untried=found is None,
     )
 
 

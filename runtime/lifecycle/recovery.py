@@ -16,6 +16,7 @@ from runtime.drivers.driver import ContainerDriver
 from runtime.errors import PodRuntimeError
 from runtime.lifecycle.clean_up import retry_clean_ups
 from runtime.lifecycle.container_recovery import take_up_container
+from runtime.lifecycle.handler_features import complete_features
 from runtime.lifecycle.leftovers import Leftovers, find_leftovers, remove_leftovers
 from runtime.lifecycle.live_container import LiveContainer
 from runtime.lifecycle.node import Node
@@ -73,6 +74,7 @@ async def recover(node: Node) -> RecoveryReport:
         {one.key: one for one in stored.intents if one.kind is not IntentKind.START}
     )
     clean_up = node.supervisor.spawn(_clean_up(node, leftovers), name="clean up after the start")
+    node.supervisor.spawn(complete_features(node), name="try features of handlers")
     start_periodic(node)
     report = RecoveryReport(
         rebooted=rebooted,

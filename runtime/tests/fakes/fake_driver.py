@@ -221,6 +221,7 @@ class FakeDriver:
     def __init__(self, name: str = "fake", features: DriverFeatures = FEATURES) -> None:
         self.name = name
         self.features = features
+        self.tried = FEATURES
         self.containers: dict[str, FakeContainer] = {}
         self.calls: list[str] = []
         """Names of the operations in the order in which they began."""
@@ -268,6 +269,11 @@ class FakeDriver:
         """Answer the features it was made with."""
         await self.step("probe")
         return self.features
+
+    async def try_features(self, memory: Path) -> DriverFeatures:
+        """Answer what a trial would have found."""
+        await self.step("try_features")
+        return self.tried
 
     async def create(self, request: CreateRequest) -> FakeHandle:
         """Create a container."""
