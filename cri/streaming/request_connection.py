@@ -1,7 +1,8 @@
 """A connection until its request is understood: reads the head, answers, and hands the transport on.
 
-A head must be complete within 10 seconds, and only so many connections may be without one, so slow or silent clients
-hold nothing for long. A refused request is answered and closed.
+A head must be complete within 10 seconds, and only so many connections may be without one: the oldest must go when a
+new one comes, so slow or silent clients hold nothing for long and keep nobody out. A refused request is answered and
+closed.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ class RequestConnection(asyncio.Protocol):
     def __init__(
         self,
         begin: Callable[[RequestHead], Begin],
-        waiting: "set[RequestConnection]",
+        waiting: "dict[RequestConnection, None]",
         *,
         limit: int,
     ) -> None:
@@ -46,11 +47,13 @@ class RequestConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock."""
         self._transport = cast(asyncio.Transport, transport)
-        self._waiting.add(self)
+        self._waiting[self] = None
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(HEAD_SECONDS, self._late)
         if len(self._waiting) > self._limit:
-            self._refuse(Refused(503, "too many connections without a request"))
+            next(
+                iter(self._waiting)
+            ).abort()  # the oldest; honest clients send their request at once
 
     def data_received(self, data: bytes) -> None:
         """Read the head."""
@@ -98,7 +101,7 @@ class RequestConnection(asyncio.Protocol):
     def _done(self) -> asyncio.Transport | None:
         """Stop the clock; return the transport, once."""
         self._answered = True
-        self._waiting.discard(self)
+        self._waiting.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

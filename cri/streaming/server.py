@@ -70,8 +70,8 @@ class StreamingServer:
         self._certificate = None if tls is None else ServerCertificate(*tls)
         self._server: asyncio.Server | None = None
         self._base = ""
-        self._waiting: set[RequestConnection] = set()
-        """Connections before their session."""
+        self._waiting: dict[RequestConnection, None] = {}
+        """Connections before their session, oldest first."""
         self._sessions: set[asyncio.Task[None]] = set()
 
     @property

@@ -40,10 +40,15 @@ def forward_url(node: Node, pod: str, *ports: int) -> str:
 
 
 def interactive(
-    pod: Pod, *words: str, stdin: bool = True, once: bool = False, tty: bool = False
+    pod: Pod,
+    *words: str,
+    stdin: bool = True,
+    once: bool = False,
+    tty: bool = False,
+    name: str = "main",
 ) -> str:
     """Create and start a container whose own streams can be attached to."""
-    config = container_config(pod.shape, ContainerShape(command=words))
+    config = container_config(pod.shape, ContainerShape(name=name, command=words))
     config.stdin, config.stdin_once, config.tty = stdin, once, tty
     container = pod.client.create(pod.id, config, pod.config)
     pod.client.start(container)

@@ -28,7 +28,7 @@ class Scene:
     """One connection of a server that agrees to everything."""
 
     def __init__(self, limit: int = 10) -> None:
-        self.waiting: set[RequestConnection] = set()
+        self.waiting: dict[RequestConnection, None] = {}
         self.started: list[asyncio.Transport] = []
         self.transport = EofTransport()
         self.connection = RequestConnection(self.begin, self.waiting, limit=limit)
@@ -42,12 +42,12 @@ class Scene:
 async def test_a_good_request_is_answered_and_handed_on() -> None:
     scene = Scene()
     scene.connection.connection_made(scene.transport)
-    assert scene.waiting == {scene.connection}
+    assert list(scene.waiting) == [scene.connection]
     scene.connection.data_received(GET[:10])
     scene.connection.data_received(GET[10:])
     assert scene.transport.written.startswith(b"HTTP/1.1 101")
     assert scene.started == [scene.transport]
-    assert scene.waiting == set()
+    assert scene.waiting == {}
     scene.connection.abort()
     assert not scene.transport.aborted
 
@@ -60,7 +60,7 @@ async def test_a_refused_request_is_answered_and_ended() -> None:
     assert scene.transport.ended
     scene.connection.data_received(b"more")
     scene.connection.connection_lost(None)
-    assert scene.waiting == set()
+    assert scene.waiting == {}
 
 
 async def test_a_slow_head_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,15 +75,19 @@ async def test_a_slow_head_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scene.transport.written.startswith(b"HTTP/1.1 408")
 
 
-async def test_too_many_silent_connections_are_refused() -> None:
-    scene = Scene(limit=0)
+async def test_the_oldest_silent_connection_makes_room() -> None:
+    scene = Scene(limit=1)
     scene.connection.connection_made(scene.transport)
-    assert scene.transport.written.startswith(b"HTTP/1.1 503")
-    scene.connection.connection_lost(None)
+    newer, transport = RequestConnection(scene.begin, scene.waiting, limit=1), EofTransport()
+    newer.connection_made(transport)
+    assert scene.transport.aborted
+    newer.data_received(GET)
+    assert scene.started == [transport]
 
 
 async def test_nothing_is_refused_twice() -> None:
-    scene = Scene(limit=0)
+    scene = Scene()
     scene.connection.connection_made(scene.transport)
+    scene.connection._late()
     scene.connection._late()
     assert scene.transport.aborted
