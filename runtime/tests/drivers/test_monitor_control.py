@@ -32,7 +32,7 @@ async def test_moved_log_is_opened_anew(scene: FakePrograms) -> None:
     (bundle / "log").rename(bundle / "log.1")
     await control.reopen_log(bundle / "log")
     assert (bundle / "log").exists()
-    assert (bundle / "control-lines").read_bytes() == b"2 0 0\n"
+    assert await scene.control_lines(bundle.name, 1) == b"2 0 0\n"
 
 
 async def test_log_that_the_monitor_writes_to_is_left_alone(
@@ -125,7 +125,7 @@ async def test_sizes_are_sent_one_at_a_time(scene: FakePrograms) -> None:
     control, bundle = await control_in(scene)
     await control.resize(80, 24)
     await control.resize(81, 25)
-    assert (bundle / "control-lines").read_bytes() == b"1 24 80\n1 25 81\n"
+    assert await scene.control_lines(bundle.name, 2) == b"1 24 80\n1 25 81\n"
 
 
 async def test_attach_gives_a_packet_socket(scene: FakePrograms) -> None:

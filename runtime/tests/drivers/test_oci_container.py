@@ -40,8 +40,7 @@ async def test_attach_and_resize_reach_the_monitor(scene: FakePrograms) -> None:
     handle = await running(scene)
     (await handle.attach()).close()
     await handle.resize_terminal(80, 24)
-    lines = scene.place / handle.id / "control-lines"
-    assert lines.read_bytes() == b"1 24 80\n"
+    assert await scene.control_lines(handle.id, 1) == b"1 24 80\n"
 
 
 async def test_container_without_log_has_nothing_to_reopen(scene: FakePrograms) -> None:

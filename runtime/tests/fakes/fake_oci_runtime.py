@@ -80,6 +80,13 @@ def pid_of(id: str) -> int:
     return 0 if state == "Z" else pid
 
 
+def end(pid: int) -> None:
+    try:
+        os.kill(pid, 9)
+    except ProcessLookupError:
+        return  # ended meanwhile
+
+
 def do_create(options: dict[str, str], id: str) -> None:
     os.mkdir(id)
     write(f"{id}/bundle", options["--bundle"])
@@ -119,7 +126,7 @@ def do_delete(options: dict[str, str], id: str) -> None:
     if pid and "--force" not in options:
         say("container is still running", options)
     if pid:
-        os.kill(pid, 9)
+        end(pid)
     for name in os.listdir(id):
         os.unlink(f"{id}/{name}")
     os.rmdir(id)

@@ -70,6 +70,14 @@ class FakePrograms:
             ("kill", "-TERM", str(pid)), timeout_seconds=5, subject="test"
         )
 
+    async def control_lines(self, id: str, count: int) -> bytes:
+        """Return what a monitor has read from its control fifo, once it is as many lines."""
+        file = self.place / id / "control-lines"
+        async with asyncio.timeout(10):
+            while not file.exists() or file.read_bytes().count(b"\n") < count:
+                await asyncio.sleep(0.001)
+        return file.read_bytes()
+
     def fail(self, verb: str, text: str) -> None:
         """Make a verb of the runtime fail."""
         (self.place / f"fail-{verb}").write_text(text)
