@@ -14,6 +14,7 @@ from runtime.records.container import ContainerState
 from runtime.records.resources import LinuxResources
 from runtime.spec.resources import applicable_limits
 from runtime.spec.update import updated_resources
+from runtime.spec.validate_resources import check_resources
 from runtime.store.changes import put_container
 
 
@@ -27,13 +28,17 @@ async def update_container(
 
     Raises:
         NotFound: there is no such container.
-        InvalidArgument: a limit is negative where that means nothing.
+        InvalidArgument: a limit is negative where that means nothing, or cannot be (security rule J2 for lists of CPUs).
         AlreadyExists: another update of this container is being applied.
         Internal, Unavailable: the kernel or runtime refused; the old limits stay.
     """
     record = node.container(id)
     subject = f"update {container_name(node, record)}"
     _check(resources, subject)
+    # What cgroup v1 has no place for is left out, not refused: the kubelet sends it whatever the node has.
+    has_unified = node.host_facts.cgroup_version == 2
+    checked = resources if has_unified else replace(resources, unified=())
+    check_resources(subject, checked, node.host_facts)
     ticket = Ticket(
         kind="update",
         key=record.id,

@@ -83,3 +83,23 @@ async def test_a_negative_memory_limit_is_refused(rig: Rig) -> None:
     container = await rig.container(await rig.pod())
     with pytest.raises(InvalidArgument, match="memory limit -1"):
         await update_container(rig.node, container.id, LinuxResources(memory_limit_bytes=-1))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        LinuxResources(cpuset_cpus="0-999999999999"),
+        LinuxResources(cpuset_mems="1-0"),
+        LinuxResources(unified=(("../memory.max", "1"),)),
+        LinuxResources(hugepage_limits=(HugepageLimit(page_size="../x", limit_bytes=1),)),
+    ],
+)
+async def test_what_no_container_could_be_made_with_is_refused(
+    rig: Rig, bad: LinuxResources
+) -> None:
+    rig.node.host_facts = replace(rig.node.host_facts, cgroup_version=2)
+    container = await rig.container(await rig.pod())
+    with pytest.raises(InvalidArgument):
+        await update_container(rig.node, container.id, bad)
+    assert rig.driver.container(container.id).updates == []
+    assert rig.node.container(container.id).resources == container.resources
