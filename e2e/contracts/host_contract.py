@@ -89,6 +89,17 @@ class HostContract:
         with pytest.raises(NotFound):
             await world.host.network_accounting(wanted.directory)
 
+    async def test_ipv6_is_switched_off_in_namespaces_that_are_there(
+        self, world: HostWorld
+    ) -> None:
+        wanted = pod_namespaces(world)
+        await world.host.create_namespaces(wanted)
+        await world.host.switch_off_ipv6(wanted.directory, "lo")
+        await world.host.switch_off_ipv6(wanted.directory, "no-such-interface")
+        await world.host.destroy_namespaces(wanted.directory)
+        with pytest.raises(NotFound):
+            await world.host.switch_off_ipv6(wanted.directory, "lo")
+
     async def test_destroying_namespaces_twice_is_success(self, world: HostWorld) -> None:
         wanted = pod_namespaces(world)
         await world.host.create_namespaces(wanted)

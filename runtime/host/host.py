@@ -164,5 +164,8 @@ class Host(Protocol):
     async def network_accounting(self, namespaces: Path) -> tuple[tuple[str, int, int], ...]:
         """Interface name, received bytes, sent bytes of each interface of a pinned network namespace."""
 
+    async def switch_off_ipv6(self, namespaces: Path, interface: str) -> None:
+        """Take IPv6 from one interface of a pinned network namespace (security rule I2); no such interface is fine."""
+
     async def unmount_below(self, directory: Path) -> None:
         """Unmount everything mounted at or below a directory of ours (recovery)."""

@@ -40,6 +40,7 @@ from runtime.host.host import (
 )
 from runtime.host.launcher import Launcher
 from runtime.host.own_thread import finish_in_own_thread, finish_in_pool, run_in_own_thread
+from runtime.host.sysctls import write_if_present
 from runtime.host.system_call import told_as
 from runtime.records.resources import CgroupUsage, WritableLayerUsage
 from runtime.spec.request import HostFacts
@@ -221,6 +222,11 @@ class LinuxHost:
         """See Host."""
         text = await self.run_in_network(namespaces / "net", _read_net_dev)
         return parse_net_dev(text)
+
+    async def switch_off_ipv6(self, namespaces: Path, interface: str) -> None:
+        """See Host."""
+        name = f"net/ipv6/conf/{interface}/disable_ipv6"
+        await self.run_in_network(namespaces / "net", lambda: write_if_present(name, "1"))
 
     async def run_in_network(self, pin: Path, work: Callable[[], T]) -> T:
         """Do something short in a pinned network namespace, in a thread that ends afterwards.

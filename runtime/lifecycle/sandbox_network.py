@@ -6,10 +6,12 @@ from before ADD until DEL was acknowledged, so a lease is never forgotten.
 
 from dataclasses import replace
 
+from runtime.drivers.cni_plugin import INTERFACE
 from runtime.drivers.pod_network import Attachment
 from runtime.lifecycle.node import Node
 from runtime.records.sandbox import PodAddresses, SandboxRecord
 from runtime.records.security import NamespaceMode
+from runtime.spec.sysctls import sysctl_path
 from runtime.store.changes import put_sandbox
 
 
@@ -19,8 +21,14 @@ def owns_network(record: SandboxRecord) -> bool:
 
 
 async def attach_network(node: Node, record: SandboxRecord) -> SandboxRecord:
-    """Run CNI ADD; return the record with what it gave."""
+    """Run CNI ADD; return the record with what it gave.
+
+    An interface that got no IPv6 address has no IPv6 at all: a link-local one would be a way around IPv4 network policies,
+    and for neighbours to reach the pod (security rule I2). A pod that sets sysctls of IPv6 has asked for it.
+    """
     result = await node.network.attach(_attachment(node, record))
+    if not _has_ipv6(result.addresses) and not _asks_for_ipv6(record):
+        await node.host.switch_off_ipv6(node.paths.namespaces(record.id), INTERFACE)
     return replace(record, addresses=result.addresses, network_result=result.result)
 
 
@@ -39,6 +47,14 @@ async def release_network(node: Node, sandbox_id: str) -> None:
     freed = replace(record, network_attached=False, addresses=PodAddresses())
     node.show_sandbox(freed)
     await node.db.commit(put_sandbox(freed))
+
+
+def _has_ipv6(addresses: PodAddresses) -> bool:
+    return any(":" in address for address in (addresses.ip, *addresses.additional_ips))
+
+
+def _asks_for_ipv6(record: SandboxRecord) -> bool:
+    return any(sysctl_path(name).startswith("net/ipv6/") for name, _ in record.config.linux.sysctls)
 
 
 def _attachment(node: Node, record: SandboxRecord) -> Attachment:

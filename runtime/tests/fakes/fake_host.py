@@ -285,6 +285,12 @@ class FakeHost:
         )
         return self.layers.get(directory, nothing)
 
+    async def switch_off_ipv6(self, namespaces: Path, interface: str) -> None:
+        """See Host."""
+        await self._enter("switch_off_ipv6", namespaces)
+        if namespaces not in self.namespaces:
+            raise NotFound(f"network namespace {namespaces}", "does not exist")
+
     async def network_accounting(self, namespaces: Path) -> tuple[tuple[str, int, int], ...]:
         """See Host."""
         await self._enter("network_accounting", namespaces)

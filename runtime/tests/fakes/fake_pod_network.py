@@ -33,6 +33,8 @@ class FakePodNetwork:
         self.configuration = '{"cniVersion":"1.0.0","name":"fake","plugins":[{"type":"fake"}]}'
         self._condition = NetworkCondition(ready=True)
         self._prefix = prefix
+        self.additional_ips: tuple[str, ...] = ()
+        """Given to every pod beside its own."""
         self._failures: dict[str, list[PodRuntimeError]] = {}
         self._hangs: dict[str, NetworkHang] = {}
 
@@ -77,7 +79,9 @@ class FakePodNetwork:
         self.taken[attachment.sandbox_id] = address
         self.attached[attachment.sandbox_id] = attachment
         result = json.dumps({"cniVersion": "1.0.0", "ips": [{"address": f"{address}/24"}]})
-        return AttachResult(addresses=PodAddresses(ip=address), result=result)
+        return AttachResult(
+            addresses=PodAddresses(ip=address, additional_ips=self.additional_ips), result=result
+        )
 
     async def detach(self, attachment: Attachment) -> None:
         """See PodNetwork."""

@@ -33,3 +33,17 @@ async def test_delete_works_without_a_result(rig: Rig) -> None:
     pod = await rig.pod()
     await detach_network(rig.node, replace(pod, network_result=""))
     assert not rig.network.attached
+
+
+async def test_interface_without_an_ipv6_address_has_no_ipv6(rig: Rig) -> None:
+    pod = await rig.pod()
+    assert rig.host.called("switch_off_ipv6") == [str(rig.node.paths.namespaces(pod.id))]
+
+
+async def test_pod_that_got_or_asked_for_ipv6_keeps_it(rig: Rig) -> None:
+    config = pod_config()
+    asking = replace(config.linux, sysctls=(("net.ipv6.conf.all.forwarding", "1"),))
+    await rig.pod(replace(config, linux=asking))
+    rig.network.additional_ips = ("fd00::2",)
+    await rig.pod(pod_config("six"))
+    assert rig.host.called("switch_off_ipv6") == []
