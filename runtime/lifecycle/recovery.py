@@ -4,7 +4,7 @@
 
 The database says what was, the drivers' handles what became of it; no runtime is asked per container. What half-made
 operations left is cleaned up after the first request may come: new objects have new ids, so the two never meet. After a
-reboot nothing runs: all is marked ended, and networks are released.
+reboot nothing runs: all is marked ended, networks are released, and what is there all the same is removed.
 """
 
 import asyncio
@@ -16,12 +16,14 @@ from runtime.drivers.driver import ContainerDriver
 from runtime.errors import PodRuntimeError
 from runtime.lifecycle.clean_up import retry_clean_ups
 from runtime.lifecycle.container_recovery import take_up_container
+from runtime.lifecycle.dismantle import delete_from_runtime
 from runtime.lifecycle.handler_features import complete_features
 from runtime.lifecycle.leftovers import Leftovers, find_leftovers, remove_leftovers
 from runtime.lifecycle.live_container import LiveContainer
 from runtime.lifecycle.node import Node
 from runtime.lifecycle.periodic import finish_stops, start_periodic
 from runtime.lifecycle.sandbox_pause import pause_alive, shares_process_ids, watch_pause
+from runtime.lifecycle.sandbox_stop import stop_known_sandbox
 from runtime.records.container import ContainerRecord, ContainerState
 from runtime.records.sandbox import SandboxRecord, SandboxState
 from runtime.store.changes import Change, put_boot_id, put_container, put_sandbox
@@ -73,7 +75,9 @@ async def recover(node: Node) -> RecoveryReport:
     node.pending.update(
         {one.key: one for one in stored.intents if one.kind is not IntentKind.START}
     )
-    clean_up = node.supervisor.spawn(_clean_up(node, leftovers), name="clean up after the start")
+    survivors = _survivors(stored, statuses) if rebooted else ()
+    cleaning = _clean_up(node, leftovers, survivors)
+    clean_up = node.supervisor.spawn(cleaning, name="clean up after the start")
     node.supervisor.spawn(complete_features(node), name="try features of handlers")
     start_periodic(node)
     report = RecoveryReport(
@@ -190,10 +194,9 @@ async def _after_reboot(node: Node, stored: StoredState) -> None:
             sandbox,
             state=SandboxState.NOTREADY,
             stop_requested=True,
-            pause_pid=0,
-            pause_requested=False,
-            pause_start_time=0,
         )
+        if not node.paths.namespaces(sandbox.id).is_dir():
+            stopped = replace(stopped, pause_pid=0, pause_start_time=0, pause_requested=False)
         node.show_sandbox(stopped)
         changes.append(put_sandbox(stopped))
     for container in stored.containers:
@@ -219,7 +222,32 @@ def _ended_by_reboot(node: Node, record: ContainerRecord) -> ContainerRecord:
     )
 
 
-async def _clean_up(node: Node, leftovers: Leftovers) -> None:
+def _survivors(stored: StoredState, statuses: Mapping[str, str]) -> tuple[ContainerRecord, ...]:
+    """Return what a runtime still knows although the boot id changed.
+
+    That is a machine that was restored, or a state directory that is not on tmpfs.
+    """
+    return tuple(one for one in stored.containers if one.id in statuses)
+
+
+async def _end_survivors(node: Node, survivors: tuple[ContainerRecord, ...]) -> None:
+    for one in survivors:
+        try:
+            async with asyncio.timeout(node.settings.undo_step_seconds):
+                await delete_from_runtime(node, one)
+        except (PodRuntimeError, TimeoutError) as error:
+            log.error("container %s of an earlier boot is not removed yet: %s", one.id, error)
+    for sandbox in list(node.sandboxes.values()) if survivors else ():
+        try:
+            await stop_known_sandbox(node, sandbox)
+        except PodRuntimeError as error:
+            log.warning("%s; it will be tried again", error)
+
+
+async def _clean_up(
+    node: Node, leftovers: Leftovers, survivors: tuple[ContainerRecord, ...]
+) -> None:
+    await _end_survivors(node, survivors)
     await retry_clean_ups(node)
     await finish_stops(node)
     await remove_leftovers(node, leftovers)

@@ -141,6 +141,39 @@ async def test_after_a_reboot_nothing_runs_and_the_network_is_released(rig: Rig)
     assert not (await rig.restart()).rebooted
 
 
+async def test_what_is_there_all_the_same_after_a_reboot_is_removed(rig: Rig) -> None:
+    pod = await rig.pod()
+    container = await rig.container(pod)
+    await start_container(rig.node, container.id)
+    rig.boot_id = "boot-2"  # the kernel's objects stay, as on a machine that was restored
+    assert (await rig.restart()).rebooted
+    assert rig.node.container(container.id).state is ContainerState.EXITED
+    assert not rig.driver.containers
+    assert not rig.network.attached
+    assert not rig.node.paths.namespaces(pod.id).is_dir()
+    await remove_sandbox(rig.node, pod.id)
+    assert rig.left() == {}
+
+
+@pytest.mark.parametrize("step", ["delete_leftover", "network"])
+async def test_what_stays_after_a_reboot_is_removed_with_its_pod(rig: Rig, step: str) -> None:
+    pod = await rig.pod()
+    container = await rig.container(pod)
+    await start_container(rig.node, container.id)
+    await rig.kill()
+    rig.boot_id = "boot-2"
+    rig.supervisor = type(rig.supervisor)()
+    rig.node = rig._new_node()
+    if step == "network":
+        rig.network.fail("detach")
+    else:
+        rig.driver.fail(step)
+    await rig.start()
+    assert (container.id in rig.driver.containers) is (step == "delete_leftover")
+    await remove_sandbox(rig.node, pod.id)
+    assert rig.left() == {}
+
+
 async def test_a_half_made_pod_before_a_reboot_releases_its_network(rig: Rig) -> None:
     import asyncio
 
