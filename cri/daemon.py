@@ -23,8 +23,10 @@ from cri.grpc_server import CriServer, socket_path
 from cri.image_service.parts import ImageParts
 from cri.image_service.service import image_methods
 from cri.instance_locks import instance_locks
+from cri.metrics.instruments import Instruments
 from cri.node_assembly import Assembly, build_node
-from cri.runtime_service.parts import RuntimeParts
+from cri.operator_access import OperatorAccess, make_instruments
+from cri.runtime_service.parts import Condition, RuntimeParts
 from cri.runtime_service.service import runtime_methods
 from cri.service_notify import ServiceNotifier
 from cri.startup_checks import conditions
@@ -94,7 +96,18 @@ async def _start(
     streaming = streaming_server(settings, assembly.node, supervisor)
     await streaming.start()
     stack.push_async_callback(streaming.stop)
-    services = _services(settings, assembly, supervisor, streaming)
+    instruments = make_instruments()
+    ask = conditions(assembly.findings, assembly.node.network.condition)
+    access = OperatorAccess(
+        settings=settings,
+        assembly=assembly,
+        supervisor=supervisor,
+        instruments=instruments,
+        conditions=ask,
+    )
+    stack.push_async_callback(access.stop)
+    await access.start()
+    services = _services(settings, assembly, supervisor, streaming, ask, instruments)
     server = CriServer(settings.cri_address, services)
     await server.start()
     return assembly.node, server
@@ -117,6 +130,8 @@ def _services(
     assembly: Assembly,
     supervisor: TaskSupervisor,
     streaming: StreamingServer,
+    ask: Callable[[], tuple[Condition, ...]],
+    instruments: Instruments,
 ) -> "list[grpc.GenericRpcHandler[Message, Message]]":
     node = assembly.node
     containers = ContainerFilesystem(
@@ -129,7 +144,7 @@ def _services(
         node=node,
         images=assembly.store,
         streaming=streaming,
-        conditions=conditions(assembly.findings, node.network.condition),
+        conditions=ask,
         systemd_cgroups=assembly.systemd_cgroups,
         configuration=shown_settings(settings),
     )
@@ -139,7 +154,8 @@ def _services(
         container_filesystem=containers.usage,
         handlers=frozenset(node.drivers),
     )
-    return [runtime_methods(runtime).registration(), image_methods(images).registration()]
+    tables = (runtime_methods(runtime, instruments), image_methods(images, instruments))
+    return [table.registration() for table in tables]
 
 
 def shown_settings(settings: Settings) -> dict[str, object]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import runtime.spec.request
 from cri.config import HandlerSettings, Settings
 from cri.rootfs_provider import StoreRootfs
-from cri.startup_checks import Finding, check_handlers, check_pause, check_rights, check_settings
+from cri.startup_checks import Finding, check_handlers, check_pause, check_rights
 from cri.supervisor import TaskSupervisor
 from cri.worker_launcher import ProgramWorkerLauncher
 from image.pull import Puller, PullSettings
@@ -110,7 +110,7 @@ async def build_node(
         store=store,
         puller=Puller(store, pull_settings(settings), ProgramWorkerLauncher(programs), supervisor),
         systemd_cgroups=systemd,
-        findings=[*check_settings(settings), *_findings(facts, features, choice, pause)],
+        findings=_findings(facts, features, choice, pause),
     )
 
 

@@ -7,7 +7,6 @@ the reason, which is how an operator learns of it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from cri.config import Settings
 from cri.runtime_service.parts import Condition
 from runtime.drivers.driver import DriverFeatures
 from runtime.drivers.handler_choice import HandlerChoice
@@ -68,21 +67,6 @@ def check_rights(facts: HostFacts, effective_uid: int) -> list[Finding]:
             )
         )
     return found
-
-
-def check_settings(settings: Settings) -> list[Finding]:
-    """Judge settings that are good for a later version and do nothing in this one."""
-    idle = {"metrics.address": settings.metrics.address, "admin.address": settings.admin.address}
-    return [
-        Finding(
-            reason="SettingWithoutEffect",
-            cause=f"{key} is set to {value}, and this version does not serve it",
-            remedy="leave it out until a version that does",
-            blocks=False,
-        )
-        for key, value in idle.items()
-        if value
-    ]
 
 
 def check_handlers(features: Mapping[str, DriverFeatures], choice: HandlerChoice) -> list[Finding]:

@@ -59,6 +59,8 @@ class RunningPull:
     """Who waits for it, one word each: `cri` for kubelet and crictl, `operator` for the command line."""
     age_seconds: float
     view: PullView
+    picture: PullPicture
+    """Goes on to show the pull, and how it was when it had ended."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,6 +169,7 @@ class Puller:
                 callers=tuple(shared.callers),
                 age_seconds=now - shared.picture.started,
                 view=shared.picture.now(),
+                picture=shared.picture,
             )
             for key, shared in self._running.items()
         )

@@ -3,62 +3,54 @@
 A verb's module is imported when that verb, or its help, is asked for. Never prints a traceback for a fault of the user.
 """
 
-import importlib
 import sys
 from collections.abc import Sequence
+from typing import ClassVar
 
 import click
 
 from cri.command.exit_codes import ExitCode
-
-_VERBS = {
-    "serve": ("cri.command.serve", "Run the daemon in the foreground."),
-    "demo": (
-        "cri.command.demo",
-        "Run a whole pod on a private daemon, show each step, leave nothing.",
-    ),
-    "config": (
-        "cri.command.config_verbs",
-        "Show the defaults, check the configuration, show what is in force.",
-    ),
-    "version": (
-        "cri.command.version",
-        "Show the versions of this program and of the running daemon.",
-    ),
-}
+from cri.command.lazy_group import LazyGroup, Verbs
 
 _EXAMPLES = """
 Examples:
 
 \b
-  lading serve                     run the daemon with /etc/lading/config.toml
+  lading status                    is the node ready, and what does it do now
+  lading image pull busybox        pull an image, with progress
   lading config check              find every fault of the configuration
   lading demo                      see a pod come up and go, in private directories
 """
 
 
-class _LazyGroup(click.Group):
-    """A group that imports a verb's module when it is used."""
+class _Lading(LazyGroup):
+    """All verbs."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the verbs in the order of the table."""
-        return list(_VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one verb; None when there is no such verb."""
-        if cmd_name not in _VERBS:
-            return None
-        command: object = importlib.import_module(_VERBS[cmd_name][0]).command
-        return command if isinstance(command, click.Command) else None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs without importing any of them."""
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, text) for name, (_, text) in _VERBS.items()])
+    verbs: ClassVar[Verbs] = {
+        "serve": ("cri.command.serve", "Run the daemon in the foreground."),
+        "demo": (
+            "cri.command.demo",
+            "Run a whole pod on a private daemon, show each step, leave nothing.",
+        ),
+        "status": ("cri.command.status", "Show whether the node is ready, and what it does now."),
+        "image": ("cri.command.image", "Pull, list, question, keep, move and repair images."),
+        "why": ("cri.command.why", "Show what keeps an image or a layer on this node."),
+        "operations": ("cri.command.operations", "Show what runs now, and what waits for what."),
+        "metrics": ("cri.command.metrics", "Print the daemon's Prometheus metrics."),
+        "config": (
+            "cri.command.config_verbs",
+            "Show the defaults, check the configuration, show what is in force.",
+        ),
+        "version": (
+            "cri.command.version",
+            "Show the versions of this program and of the running daemon.",
+        ),
+        "completion": ("cri.command.completion", "Print a shell's completion script."),
+    }
 
 
 @click.group(
-    cls=_LazyGroup, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=_Lading, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
 )
 def lading() -> None:
     """Kubernetes CRI runtime: pods by crun or runc, conmon and CNI, with its own image store."""
@@ -79,11 +71,23 @@ def run(arguments: Sequence[str]) -> int:
         )
         return ExitCode.USAGE
     except click.ClickException as error:
-        print(f"lading: {_one_sentence(error.format_message())}", file=sys.stderr)
-        return ExitCode.FAILED
+        return _failed(error, arguments)
     except (click.Abort, KeyboardInterrupt):
         return 130
+    except BrokenPipeError:
+        # Whoever read our output, `head` for example, has enough; the interpreter must not flush into it again.
+        sys.stdout = None
+        return ExitCode.OK
     return int(outcome) if isinstance(outcome, int) else ExitCode.OK
+
+
+def _failed(error: click.ClickException, arguments: Sequence[str]) -> int:
+    from cri.command.daemon_client import CommandError, report_error
+
+    if isinstance(error, CommandError):
+        return report_error(error, as_json="--json" in arguments)
+    print(f"lading: {_one_sentence(error.format_message())}", file=sys.stderr)
+    return ExitCode.FAILED
 
 
 def _one_sentence(message: str) -> str:

@@ -2,13 +2,11 @@
 
 import pytest
 
-from cri.config import MetricsSettings, Settings
 from cri.startup_checks import (
     Finding,
     check_handlers,
     check_pause,
     check_rights,
-    check_settings,
     conditions,
 )
 from runtime.drivers.driver import DriverFeatures
@@ -103,10 +101,3 @@ def test_findings_that_stop_nothing_leave_the_runtime_ready() -> None:
     finding = Finding(reason="X", cause="c", remedy="r", blocks=False)
     ready, _ = conditions([finding], lambda: NetworkCondition(ready=True))()
     assert ready.ready
-
-
-def test_setting_that_does_nothing_yet_is_told() -> None:
-    assert check_settings(Settings()) == []
-    (finding,) = check_settings(Settings(metrics=MetricsSettings(address="127.0.0.1:9090")))
-    assert str(finding).startswith("metrics.address is set to 127.0.0.1:9090, and this version")
-    assert not finding.blocks

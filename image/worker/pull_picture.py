@@ -3,8 +3,8 @@
 Pure but for the clock that is handed in. Events are believed for display only; nothing is decided by them.
 """
 
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from image.worker.messages import PullEvent
@@ -41,6 +41,8 @@ class PullView:
     bytes_per_second: float
     source: str
     """The endpoint that serves it; empty while unknown."""
+    phase_seconds: Mapping[str, float]
+    """How long it was in each phase so far."""
     layers: tuple[LayerPicture, ...]
 
 
@@ -66,9 +68,12 @@ class PullPicture:
         self._samples: deque[tuple[float, int]] = deque()
         self._source = ""
         self._ending = False
+        self._spent: Counter[str] = Counter()
+        self._since = self.started
 
     def take(self, event: PullEvent) -> None:
         """Take one event."""
+        self._note_time()
         if event.layer:
             self._take_layer(event)
         elif event.status.startswith("Serving from "):
@@ -78,6 +83,7 @@ class PullPicture:
 
     def now(self) -> PullView:
         """Return what the pull looks like."""
+        self._note_time()
         fetched = [one for one in self._layers.values() if one.phase != "present"]
         return PullView(
             phase=self._phase(),
@@ -85,6 +91,7 @@ class PullPicture:
             total_bytes=sum(one.total_bytes for one in fetched),
             bytes_per_second=self._rate(),
             source=self._source,
+            phase_seconds={name: spent / 1e6 for name, spent in self._spent.items()},
             layers=tuple(self._layers.values()),
         )
 
@@ -127,6 +134,11 @@ class PullPicture:
 
     def _downloaded(self) -> int:
         return sum(one.current_bytes for one in self._layers.values() if one.phase != "present")
+
+    def _note_time(self) -> None:
+        now = self._clock()
+        self._spent[self._phase()] += round((now - self._since) * 1e6)
+        self._since = now
 
     def _sample(self) -> None:
         now = self._clock()

@@ -25,6 +25,7 @@ class FakeStore:
 
     images: list[ImageRecord] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    pins: tuple[str, ...] = ()
 
     def list_images(self) -> list[ImageRecord]:
         return self.images
@@ -39,6 +40,12 @@ class FakeStore:
         self.removed.append(text)
         self.images = [one for one in self.images if one is not self.find(text)]
 
+    async def set_pins(self, patterns: tuple[str, ...]) -> None:
+        self.pins = patterns
+
+    def bytes_by_kind(self) -> dict[str, int]:
+        return {"images": 1}
+
     async def filesystem_usage(self) -> FilesystemUsage:
         return FilesystemUsage(mountpoint="/i", used_bytes=1, inodes_used=2, timestamp_ns=3)
 
@@ -52,6 +59,10 @@ class FakePuller:
     endless: bool = False
     asked: list[tuple[str, RegistryAuth | None]] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    observer: object = None
+
+    def pulls(self) -> tuple[()]:
+        return ()
 
     async def pull(
         self, reference_text: str, *, auth: RegistryAuth | None = None, platform: str = ""

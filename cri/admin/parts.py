@@ -1,0 +1,48 @@
+"""What the verbs work with: the node, the image store, the puller, the pins, and what start-up found out.
+
+The daemon fills it in; tests use the node's fakes and a real store.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from image.pull import Puller
+from image.store.image_store import ImageStore
+from image.store.pins import Pins
+from runtime.lifecycle.node import Node
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConditionFact:
+    """A condition of the node as it is now."""
+
+    type: str
+    ready: bool
+    reason: str
+    message: str
+    """What is wrong and what to do about it; empty when ready."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Versions:
+    """What runs."""
+
+    daemon: str
+    cri: str
+    cri_api: str
+    state_schema: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdminParts:
+    """Everything that the verbs need."""
+
+    node: Node
+    store: ImageStore
+    puller: Puller
+    pins: Pins
+    conditions: Callable[[], Sequence[ConditionFact]]
+    """Asked at every status; must not wait."""
+    versions: Versions
+    started_ns: int
+    """When the daemon began to answer."""

@@ -1,0 +1,1 @@
+"""Tests of the admin socket, one file per verb."""

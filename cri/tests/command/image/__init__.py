@@ -1,0 +1,1 @@
+"""Tests of `lading image`, one file per verb."""

@@ -1,0 +1,33 @@
+"""Bars follow the lines, one per layer up to a number."""
+
+import io
+
+from rich.console import Console
+
+from cri.command.image.pull_bars import MAX_BARS, show_bars
+from image.model.json_document import JsonObject
+
+
+def line(**fields: object) -> JsonObject:
+    return JsonObject(subject="x", fields=fields)
+
+
+def layer(number: int, phase: str) -> dict[str, object]:
+    return {"digest": f"layer{number:02}", "phase": phase, "bytes": 5, "total_bytes": 10}
+
+
+def test_bars_are_drawn_and_the_last_line_returned() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=120, height=40)
+    layers = [layer(n, "present" if n == 0 else "downloading") for n in range(MAX_BARS + 5)]
+    step = line(event="progress", reference="r/app:v2", phase="downloading", layers=layers)
+    done = line(event="done")
+    assert show_bars(iter([step, done]), console) is done
+    drawn = out.getvalue()
+    assert "app:v2" in drawn
+    assert "here already" in drawn
+    assert f"layer{MAX_BARS + 2:02}" not in drawn
+
+
+def test_a_stream_without_end_gives_nothing() -> None:
+    assert show_bars(iter([]), Console(file=io.StringIO())) is None
