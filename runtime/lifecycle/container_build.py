@@ -36,7 +36,7 @@ from runtime.lifecycle.sandbox_pause import ensure_pause
 from runtime.lifecycle.undo_steps import UndoSteps
 from runtime.records.container import ContainerRecord, ContainerUser
 from runtime.records.sandbox import SandboxRecord, SandboxState
-from runtime.spec.compose import container_spec
+from runtime.spec.compose import container_spec, spec_notes
 from runtime.spec.document import Spec
 from runtime.spec.image_defaults import ImageDefaults
 from runtime.spec.request import (
@@ -170,7 +170,10 @@ class ContainerBuild:
 
     async def _create(self, undo: UndoSteps) -> ContainerHandle:
         with namespace_paths(self.node, self.sandbox, self.record) as namespaces:
-            spec = container_spec(self._spec_request(namespaces))
+            request = self._spec_request(namespaces)
+            spec = container_spec(request)
+            for note in spec_notes(request):
+                log.info("container %s (%s): %s", self.record.id, request.subject, note)
             async with self._opened_log() as opened:
                 undo.add("cgroup", self._remove_cgroup)
                 undo.add("container", lambda: delete_from_runtime(self.node, self.record))

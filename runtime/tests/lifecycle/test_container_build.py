@@ -1,5 +1,6 @@
 """What a container is made of; who gets which is in test_container_create."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from runtime.errors import FailedPrecondition, InvalidArgument, PodRuntimeError
 from runtime.lifecycle.container_create import create_container
 from runtime.records.container import Mount
+from runtime.records.resources import HugepageLimit, LinuxResources
 from runtime.records.security import ContainerSecurity
 from runtime.spec.image_defaults import ImageDefaults
 from runtime.tests.lifecycle.rig import IMAGE_ID, Rig, container_config, pod_config
@@ -104,3 +106,22 @@ async def test_two_database_commits_make_a_container(
     monkeypatch.setattr(rig.node.db, "commit", counted)
     await rig.container(pod)
     assert len(commits) == 2
+
+
+async def test_what_this_host_cannot_give_is_told_once_per_container(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.node.host_facts = replace(
+        rig.node.host_facts,
+        oom_score_adj=0,
+        can_lower_oom_score=False,
+        cgroup_controllers=("memory",),
+    )
+    pages = HugepageLimit(page_size="2MB", limit_bytes=4)
+    limits = LinuxResources(oom_score_adj=-500, hugepage_limits=(pages,))
+    with caplog.at_level(logging.INFO, "runtime.lifecycle.container_build"):
+        container = await rig.container(await rig.pod(), container_config(resources=limits))
+    told = [line for line in caplog.messages if container.id in line]
+    assert len(told) == 2
+    assert "container default/web/app): oom_score_adj -500 was raised to 0" in told[0]
+    assert "hugepage limits were left out" in told[1]
