@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ from runtime.spec.document import JsonValue, Spec
 
 TRIAL_SECONDS = 20.0
 """All containers of one trial: 50 to 150 ms each, five at most."""
+FINISH_SECONDS = 5.0
+"""For a container that is being tried when the trial is given up."""
 _FIRST_ID = 1_000_000
 _ID_COUNT = 65536
 _INSIDE = "/mounted"
@@ -96,16 +98,20 @@ class FeatureTrial:
     async def _answer(
         self, mount: Spec, mappings: Spec, check: Callable[[int], bool]
     ) -> bool | None:
+        found = await _to_its_end(self._try([mount], mappings, check))
+        if found is None and await _to_its_end(self._try([], mappings, lambda _: True)):
+            return False
+        return found
+
+    async def _try(
+        self, mounts: list[JsonValue], mappings: Spec, check: Callable[[int], bool]
+    ) -> bool | None:
+        """Create one container; return what `check` says of it, None when it was refused."""
         try:
-            async with self._created([mount], mappings) as pid:
+            async with self._created(mounts, mappings) as pid:
                 return check(pid)
-        except PodRuntimeError as error:
+        except (OSError, PodRuntimeError) as error:
             _log.debug("%s: refused: %s", self._subject, error)
-        try:
-            async with self._created([], mappings):
-                return False
-        except PodRuntimeError as error:
-            _log.info("%s: not even without the mount: %s", self._subject, error)
             return None
 
     @asynccontextmanager
@@ -172,6 +178,23 @@ class FeatureTrial:
                 **mappings,
             },
         }
+
+
+async def _to_its_end(work: Coroutine[None, None, bool | None]) -> bool | None:
+    """Do `work` to its end even when this call is cancelled: a runtime that is killed half-way leaves what nobody knows."""
+    cancelled: asyncio.CancelledError | None = None
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work, name="trial container")
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError as error:
+                cancelled = error
+                # One that hangs is killed after all.
+                asyncio.get_running_loop().call_later(FINISH_SECONDS, task.cancel)
+    if cancelled is not None:
+        raise cancelled
+    return task.result()
 
 
 def _fill(bundle: Path, spec: Spec) -> None:

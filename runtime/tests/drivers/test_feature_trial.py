@@ -30,6 +30,7 @@ case "$*" in
     while [ "$1" != --bundle ]; do shift; done
     cat "$2/config.json" >> "$place/specs"; echo >> "$place/specs"
     [ ! -e "$place/hang" ] || exec sleep 600
+    [ ! -e "$place/slow" ] || { sleep 0.2; touch "$place/finished"; }
     for refused in $(cat "$place/refused" 2>/dev/null); do
       if grep -q "$refused" "$2/config.json"; then
         echo '{"level": "error", "msg": "unknown option"}' > "$log"
@@ -49,6 +50,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     async with fake_programs(tmp_path) as made:
         (tmp_path / "crun").write_text(SCRIPT)
         made.driver.enumerate = _nothing  # type: ignore[method-assign, assignment]
+        monkeypatch.setattr(feature_trial, "FINISH_SECONDS", 0.1)
         monkeypatch.setattr(feature_trial, "_mounts_of", mounts)
         monkeypatch.setattr(feature_trial, "_owner_is_mapped", lambda pid: pid == 4242)
         yield made
@@ -187,6 +189,22 @@ async def test_cancelled_trial_leaves_nothing(scene: FakePrograms) -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    assert left(scene) == []
+
+
+async def test_cancelled_trial_lets_the_runtime_end_before_it_deletes(
+    scene: FakePrograms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_trial, "FINISH_SECONDS", 10.0)
+    (scene.place / "slow").touch()
+    running = asyncio.get_running_loop().create_task(trial(scene).run(scene.place / "volume"))
+    async with asyncio.timeout(5):
+        while not (scene.place / "specs").exists():
+            await asyncio.sleep(0.001)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (scene.place / "finished").exists()
     assert left(scene) == []
 
 
