@@ -1,0 +1,143 @@
+"""Recipes of images that are hard to show rightly, made from directories of this machine and by hand.
+
+Gives lists of plain tars, bottom first; knows nothing of stores or registries.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from image.tests.store.tar_making import (
+    CHARACTER,
+    DIRECTORY,
+    FIFO,
+    HARD_LINK,
+    SYMLINK,
+    TarMaker,
+)
+
+REAL = Path("/usr/share/doc")
+CAPABILITY = "\x01\x00\x00\x02" + "\x00\x04\x00\x00" + "\x00" * 12
+
+
+def archive(*arguments: str, form: str = "pax") -> bytes:
+    """Return what GNU tar makes of files."""
+    command = ["tar", "-c", f"--format={form}", "--sort=name", "--numeric-owner", *arguments]
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+def real(form: str, *options: str) -> list[bytes]:
+    """Return some hundred real files in one of tar's formats."""
+    names = sorted(os.listdir(REAL))[:150]
+    return [archive(*options, "-C", str(REAL), *names, form=form)]
+
+
+def base() -> TarMaker:
+    """Begin a layer with what others change."""
+    maker = TarMaker().add(".", type=DIRECTORY, mode=0o755).add("tmp", type=DIRECTORY, mode=0o1777)
+    for name in ("d", "e", "o", "x"):
+        maker.add(name, type=DIRECTORY, mode=0o750, owner=(3, 4))
+        for number in range(40):
+            maker.add(f"{name}/{number}", b"%d" % number * 300)
+    return maker.add("file", b"below").add("to-d", type=SYMLINK, link="d")
+
+
+def whiteouts() -> list[bytes]:
+    """Delete files and directories, make some again, hide a directory's content."""
+    above = TarMaker().add("d/.wh.7").add(".wh.e").add(".wh.file").add("o/.wh..wh..opq")
+    above.add("o/new", b"1").add(".wh.x").add("x", type=DIRECTORY, mode=0o700).add("x/y", b"2")
+    top = TarMaker().add("e/again", b"3").add("file", b"4").add("d/.wh.8").add("d/7", b"5")
+    return [base().done(), above.done(), top.done()]
+
+
+def changed_kinds() -> list[bytes]:
+    """Put files where directories were and the other way round, and write through links."""
+    above = TarMaker().add(".wh.e").add("e", b"file now").add("tmp/missing/parents/f", b"1")
+    above.add("to-d", type=SYMLINK, link="x").add("link", type=SYMLINK, link="real")
+    above.add("real", type=DIRECTORY).add("link/through", b"2")
+    return [base().done(), above.done()]
+
+
+def hard_links() -> list[bytes]:
+    """Give files several names, in one layer and in two.
+
+    No name of a file below is replaced: overlayfs would count it still, on any filesystem.
+    """
+    one = base().add("h1", type=HARD_LINK, link="d/1").add("e/h2", type=HARD_LINK, link="d/1")
+    one.add("soft", type=SYMLINK, link="d/2").add("softer", type=HARD_LINK, link="soft")
+    two = TarMaker().add("n", b"new").add("d/n2", type=HARD_LINK, link="n")
+    return [one.done(), two.done()]
+
+
+def attributes() -> list[bytes]:
+    """Set extended attributes, file capabilities, and attributes that must be dropped."""
+    maker = base().add("suid", b"x", mode=0o6755, owner=(0, 7))
+    maker.add("caps", b"x", mode=0o755, pax={"SCHILY.xattr.security.capability": CAPABILITY})
+    many = {f"SCHILY.xattr.user.name{n}": "v" * n for n in range(1, 40)}
+    return [maker.add("many", b"x", pax=many).done()]
+
+
+def sparse(form: str) -> list[bytes]:
+    """Store files with holes."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        for name, pieces, size in (
+            ("holes", (0, 1 << 20, 5 << 20), 6 << 20),
+            ("end", (4096,), 9000),
+            ("hole-only", (), 3 << 20),
+        ):
+            with open(f"{folder}/{name}", "wb") as file:
+                for place in pieces:
+                    file.seek(place)
+                    file.write(os.urandom(4096))
+                file.truncate(size)
+        return [archive("-S", "-C", folder, ".", form=form)]
+
+
+def names() -> list[bytes]:
+    """Use names that are long, not UTF-8, or sort before the dots."""
+    maker = TarMaker(tarfile.GNU_FORMAT)
+    deep = "/".join(["directory-with-a-long-name"] * 40)
+    for name in (deep + "/f", "n" * 255, "!first", "-dash", "a b\n", "\udcff\udcfe", ".hidden"):
+        maker.add(name, name.encode("utf-8", "surrogateescape"))
+    return [maker.add("link", type=SYMLINK, link="t" * 3000).done()]
+
+
+def owners() -> list[bytes]:
+    """Use large ids, all kinds of nodes and old times."""
+    maker = TarMaker().add("o", type=DIRECTORY, mode=0o2775, owner=(1 << 31, 4_294_967_294))
+    maker.add("o/f", b"1", owner=(65534, 100_000), mode=0o000, mtime=-5).add("p", type=FIFO)
+    maker.add("null", type=CHARACTER, device=(1, 3), mode=0o666, owner=(0, 5))
+    return [maker.add("big", type=CHARACTER, device=(240, 70000)).add("e", mtime=4e9).done()]
+
+
+def hundred() -> list[bytes]:
+    """Stack a hundred layers."""
+    layers = [base().done()]
+    for number in range(99):
+        maker = TarMaker().add("d/shared", b"%d" % number).add(f"own/{number}", b"x")
+        layers.append(maker.add(f"d/.wh.{number % 40}").done())
+    return layers
+
+
+RECIPES: dict[str, Callable[[], list[bytes]]] = {
+    "real files, pax": lambda: real("pax"),
+    "real files, gnu": lambda: real("gnu"),
+    "real files, ustar": lambda: real("ustar"),
+    "real files with attributes": lambda: real("pax", "--xattrs"),
+    "whiteouts": whiteouts,
+    "changed kinds": changed_kinds,
+    "hard links": hard_links,
+    "attributes": attributes,
+    "sparse, gnu": lambda: sparse("gnu"),
+    "sparse, pax": lambda: sparse("pax"),
+    "names": names,
+    "owners": owners,
+    "a hundred layers": hundred,
+    "empty": lambda: [TarMaker().done()],
+}
