@@ -57,6 +57,26 @@ class ImageSettings:
     max_concurrent_downloads: int = setting(
         3, "layers of one image at a time; more rarely helps on one link"
     )
+    max_downloads: int = setting(
+        12, "of all pulls together; small images go first, so a huge one does not hold up the rest"
+    )
+    max_downloads_per_registry: int = setting(
+        6, "of all pulls from one registry host, so that a slow one leaves room for others"
+    )
+    max_bytes_per_second: int = setting(
+        0, "0: no limit; else of all downloads of this node together"
+    )
+    docker_config_path: str = setting(
+        "",
+        "empty: none; else docker's config.json, for requests without credentials (auths, credHelpers, credsStore)",
+    )
+    policy_path: str = setting(
+        "",
+        "empty: every image is accepted; else a TOML file that says per registry prefix what may run",
+    )
+    warm_worker_seconds: int = setting(
+        120, "a worker that waits saves the next pull 0.3 s and takes 45 MB; 0: none waits"
+    )
     platform: str = setting("", "empty: this host's; otherwise os/architecture[/variant]")
     proxy: str = setting(
         "", "empty: HTTPS_PROXY and HTTP_PROXY of the daemon's environment", secret=True
@@ -185,6 +205,8 @@ CHOICES = {
 POSITIVE = (
     "streaming.idle_timeout_seconds",
     "image.max_concurrent_downloads",
+    "image.max_downloads",
+    "image.max_downloads_per_registry",
     "image.max_layer_bytes",
     "image.max_layer_entries",
     "image.max_path_depth",
@@ -194,6 +216,9 @@ POSITIVE = (
     "runtime.start_timeout_seconds",
 )
 """Settings that must be above 0."""
+
+NOT_NEGATIVE = ("image.max_bytes_per_second", "image.warm_worker_seconds")
+"""Settings that must be 0 or more."""
 
 
 def flatten(value: object, prefix: str = "") -> dict[str, object]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from cri.config import CHOICES, POSITIVE, HandlerSettings, Settings
+from cri.config import CHOICES, NOT_NEGATIVE, POSITIVE, HandlerSettings, Settings
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -253,6 +253,8 @@ def _fault(key: str, value: object) -> str:
         return f"must be one of {', '.join(CHOICES[key])}, not {value!r}"
     if key in POSITIVE and isinstance(value, int) and value <= 0:
         return f"must be above 0, not {value}"
+    if key in NOT_NEGATIVE and isinstance(value, int) and value < 0:
+        return f"must be 0 or more, not {value}"
     if key in {"root", "state"} and not str(value).startswith("/"):
         return f"must be an absolute path, not {value!r}"
     if (

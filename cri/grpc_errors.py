@@ -42,7 +42,16 @@ _PULL_PREFIXES: dict[type[Exception], str] = {
 SIGNATURE_REASON = "SignatureValidationFailed"
 """Reason of an image refused by its signatures; the kubelet matches this word at the start of the message too."""
 
-_LOCAL_REASONS = frozenset({"WorkerLost", "WorkerUnavailable", "WorkerFailed", "StoreClosed"})
+_LOCAL_REASONS = frozenset(
+    {
+        "WorkerLost",
+        "WorkerDied",
+        "WorkerUnavailable",
+        "WorkerFailed",
+        "StoreClosed",
+        "PullCancelled",
+    }
+)
 """Reasons of Unavailable during a pull that no registry is to blame for."""
 
 _LIMIT = 4096

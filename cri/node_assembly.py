@@ -168,6 +168,12 @@ def pull_settings(settings: Settings) -> PullSettings:
         max_layer_entries=wanted.max_layer_entries,
         max_path_depth=wanted.max_path_depth,
         no_progress_seconds=float(wanted.no_progress_seconds),
+        docker_config_path=wanted.docker_config_path,
+        policy_path=wanted.policy_path,
+        max_downloads=wanted.max_downloads,
+        max_downloads_per_registry=wanted.max_downloads_per_registry,
+        max_bytes_per_second=wanted.max_bytes_per_second,
+        warm_worker_seconds=float(wanted.warm_worker_seconds),
     )
 
 

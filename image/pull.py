@@ -6,6 +6,7 @@ so that the daemon stays small and its loop stays quick.
 """
 
 import asyncio
+import os
 import secrets
 import time
 from collections.abc import Callable, Coroutine
@@ -13,17 +14,22 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from image.errors import ImageError, Internal, Unavailable
-from image.model.platform import parse_platform
+from image.model.platform import Platform, host_platform, parse_platform, same_machine
 from image.model.records import ImageRecord, RegistryAuth
-from image.model.reference import Reference, parse_reference
+from image.model.reference import Reference, parse_bare_name, parse_reference
+from image.pull_settings import PullSettings
 from image.store.image_store import ImageStore, PullSpace
-from image.worker.daemon_side import PullConversation, RunningWorker, WorkerLauncher
+from image.worker.daemon_side import PullConversation, ask_tags, worker_pool
+from image.worker.download_slots import DownloadSlots
 from image.worker.messages import PullEvent, WorkerRequest
+from image.worker.neighbours import Neighbours
 from image.worker.pull_picture import PullOutcome, PullPicture, PullView
+from image.worker.worker_pool import RunningWorker, WorkerLauncher
 
 __all__ = [
     "PullEvent",
     "PullSettings",
+    "PulledTags",
     "Puller",
     "RunningPull",
     "RunningWorker",
@@ -64,23 +70,13 @@ class RunningPull:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PullSettings:
-    """How images are pulled; each default has its reason in the configuration's documentation."""
+class PulledTags:
+    """What a pull of all tags of a repository gave."""
 
-    registry_config_path: str = "/etc/lading/certs.d"
-    max_concurrent_downloads: int = 3
-    platform: str = ""
-    """Empty: this host's."""
-    proxy: str = field(default="", repr=False)
-    """May hold a password."""
-    no_proxy: str = ""
-    require_schema2: bool = False
-    layer_store: str = "auto"
-    """`extract` extracts layers to directories; anything else keeps new ones as the store has chosen."""
-    max_layer_bytes: int = 64 * 2**30
-    max_layer_entries: int = 4_000_000
-    max_path_depth: int = 1024
-    no_progress_seconds: float = 300
+    records: tuple[ImageRecord, ...]
+    """One per tag, in the registry's order."""
+    pulled_new: bool
+    """Whether any tag is new or means another image than before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +119,20 @@ class Puller:
     ) -> None:
         self._store = store
         self._settings = settings
-        self._launcher = launcher
         self._supervisor = supervisor
+        self._workers = worker_pool(
+            launcher,
+            keep_seconds=settings.warm_worker_seconds,
+            spawn=lambda coroutine, name: supervisor.spawn(coroutine, name=name),
+        )
+        self._neighbours = Neighbours(
+            slots=DownloadSlots(
+                total=settings.max_downloads,
+                per_registry=settings.max_downloads_per_registry,
+                bytes_per_second=settings.max_bytes_per_second,
+            ),
+            images=store.list_images,
+        )
         self.observer = observer
         self._running: dict[_Key, _SharedPull] = {}
 
@@ -153,6 +161,41 @@ class Puller:
                 on_event(PullEvent(status=f"Status: Image is up to date for {reference}"))
             return present
         return await self._join(_Key(reference, wanted, auth), on_event, caller)
+
+    async def pull_all_tags(
+        self,
+        name: str,
+        *,
+        auth: RegistryAuth | None = None,
+        platform: str = "",
+        on_event: Callable[[PullEvent], None] | None = None,
+        caller: str = "operator",
+    ) -> PulledTags:
+        """Pull every tag of a repository, one after the other; the first that fails ends it (heritage 1.2).
+
+        Raises:
+            InvalidArgument: `name` has a tag or a digest, or is no name.
+            NotFound: the registry does not know the repository.
+            ImageError: why the list or a tag could not be pulled; its subject names the tag.
+        """
+        reference = parse_bare_name(name)
+        request = self._request(_Key(reference, "", auth), "", task="tags")
+        tags = await ask_tags(self._workers, request, self._settings.no_progress_seconds)
+        records = []
+        pulled_new = False
+        for tag in tags:
+            tagged = str(reference.with_tag(tag))
+            before = self._store.find(tagged)
+            record = await self.pull(
+                tagged, auth=auth, platform=platform, on_event=on_event, caller=caller
+            )
+            pulled_new = pulled_new or before is None or before.id != record.id
+            records.append(record)
+        return PulledTags(records=tuple(records), pulled_new=pulled_new)
+
+    async def close(self) -> None:
+        """End the worker that is kept warm; running pulls end with their tasks."""
+        await self._workers.close()
 
     def running(self) -> tuple[str, ...]:
         """Return the references of all running pulls, for diagnosis."""
@@ -191,9 +234,21 @@ class Puller:
 
     def _present(self, reference: Reference, platform: str) -> ImageRecord | None:
         """Answer without the network when exactly this content is here: a digest cannot have changed."""
-        if reference.digest is None or platform != self._settings.platform:
+        if reference.digest is None or self._settings.policy_path:
+            return None  # the policy may have changed since
+        return self._suitable(reference, platform)
+
+    def _suitable(self, reference: Reference, platform: str) -> ImageRecord | None:
+        """Give the image that is here under this name, if it is the one for the platform."""
+        record = self._store.find(str(reference))
+        if record is None:
             return None
-        return self._store.find(str(reference))
+        wanted = parse_platform(platform) if platform else host_platform(os.uname().machine)
+        config = record.config
+        offered = Platform(
+            os=config.os or wanted.os, architecture=config.architecture, variant=config.variant
+        )
+        return record if same_machine(wanted, offered) else None
 
     async def _join(
         self, key: _Key, on_event: Callable[[PullEvent], None] | None, caller: str
@@ -253,20 +308,38 @@ class Puller:
     async def _pull(self, key: _Key, shared: _SharedPull) -> ImageRecord:
         space = await self._store.begin_pull()
         try:
-            conversation = PullConversation(
-                space, key.reference, self._settings.no_progress_seconds, shared.tell
-            )
-            return await conversation.run(self._launcher, self._request(key, space))
+            known = self._suitable(key.reference, key.platform) if key.reference.tag else None
+            record = await self._converse(key, shared, space, known)
+            if record is known and self._store.find(record.id) is None:
+                return await self._converse(key, shared, space, None)  # it was removed meanwhile
+            return record
         finally:
             await space.close()
 
-    def _request(self, key: _Key, space: PullSpace) -> WorkerRequest:
+    async def _converse(
+        self, key: _Key, shared: _SharedPull, space: PullSpace, known: ImageRecord | None
+    ) -> ImageRecord:
+        conversation = PullConversation(
+            space,
+            key.reference,
+            self._settings.no_progress_seconds,
+            shared.tell,
+            self._neighbours,
+            known,
+        )
+        request = self._request(key, str(space.staging), known=known)
+        return await conversation.run(self._workers, request)
+
+    def _request(
+        self, key: _Key, staging: str, *, task: str = "pull", known: ImageRecord | None = None
+    ) -> WorkerRequest:
         settings = self._settings
+        prefix = f"{key.reference.name}@"
         return WorkerRequest(
             reference=str(key.reference),
             platform=key.platform,
             auth=key.auth,
-            staging=str(space.staging),
+            staging=staging,
             layers=str(self._store.root / "layers"),
             registry_config_path=settings.registry_config_path,
             proxy=settings.proxy,
@@ -279,6 +352,15 @@ class Puller:
             layer_kind="extract"
             if settings.layer_store == "extract"
             else self._store.layer_choice.new_kind,
+            task=task,
+            docker_config_path=settings.docker_config_path,
+            policy_path=settings.policy_path,
+            known=tuple(
+                name.removeprefix(prefix)
+                for name in (known.repo_digests if known else ())
+                if name.startswith(prefix)
+            ),
+            circuits=self._neighbours.circuits(),
         )
 
 

@@ -2,7 +2,15 @@
 
 from dataclasses import fields, is_dataclass
 
-from cri.config import CHOICES, POSITIVE, CriSettings, HandlerSettings, Settings, flatten
+from cri.config import (
+    CHOICES,
+    NOT_NEGATIVE,
+    POSITIVE,
+    CriSettings,
+    HandlerSettings,
+    Settings,
+    flatten,
+)
 
 
 def test_every_setting_has_a_reason_for_its_default() -> None:
@@ -34,5 +42,6 @@ def test_rules_name_only_settings_that_exist() -> None:
     flat = flatten(Settings())
     assert set(CHOICES) <= set(flat)
     assert set(POSITIVE) <= set(flat)
+    assert set(NOT_NEGATIVE) <= set(flat)
     for key, words in CHOICES.items():
         assert flat[key] in words

@@ -70,6 +70,7 @@ def test_empty_handler_section_is_a_handler_with_defaults(tmp_path: Path) -> Non
         ("[runtime.handlers]\nx = 1\n", 2, "write it as [runtime.handlers.x]"),
         ("[log]\nlevel = 'loud'\n", 2, "must be one of debug, info, warning, error, not 'loud'"),
         ("[runtime]\nstart_timeout_seconds = 0\n", 2, "must be above 0, not 0"),
+        ("[image]\nmax_bytes_per_second = -1\n", 2, "must be 0 or more, not -1"),
         ("root = 'relative'\n", 1, "must be an absolute path"),
         ("[cri]\naddress = 'tcp://x'\n", 2, "must have the form unix:///PATH"),
         ("[metrics]\naddress = 'nonsense'\n", 2, "must have the form HOST:PORT"),

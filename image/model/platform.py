@@ -132,6 +132,16 @@ def match_platform(wanted: Platform, descriptors: Iterable[_Candidate]) -> tuple
     return tuple(entry for _, entry in sorted(ranked, key=lambda pair: pair[0], reverse=True))
 
 
+def same_machine(one: Platform, other: Platform) -> bool:
+    """Tell whether two platforms are one, versions and features of the system aside."""
+    mine, theirs = normalise(one), normalise(other)
+    return (mine.os, mine.architecture, mine.variant) == (
+        theirs.os,
+        theirs.architecture,
+        theirs.variant,
+    )
+
+
 def os_version_suits(host: str, image: str) -> bool:
     """Tell whether a Windows image of version `image` can run on a host of version `host`.
 

@@ -52,6 +52,8 @@ class ImageRecord:
     config: ImageConfig
     layers: tuple[LayerRecord, ...]
     pinned: bool = False
+    source: str = ""
+    """The endpoint that served its manifest last, without user and query; empty when it was not pulled."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

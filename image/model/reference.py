@@ -98,6 +98,23 @@ def parse_reference(text: str) -> Reference:
     return Reference(domain=domain, path=path, tag="" if digest else tag, digest=digest)
 
 
+def parse_bare_name(text: str) -> Reference:
+    """Read the name of a repository without tag and digest; the reference has the tag `latest`.
+
+    Raises:
+        InvalidArgument: it has one, or is no name.
+    """
+    try:
+        parse_reference(f"{text}:{DEFAULT_TAG}")
+    except InvalidArgument as error:
+        raise _invalid(
+            text,
+            "is not the name of a repository alone",
+            remedy="leave out tag and digest to mean all tags",
+        ) from error
+    return parse_reference(text)
+
+
 def is_repository(path: str) -> bool:
     """Tell whether `path` is the name of a repository inside a registry."""
     return len(path) <= _MAX_PATH and all(_COMPONENT.fullmatch(part) for part in path.split("/"))

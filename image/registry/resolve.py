@@ -81,10 +81,12 @@ class ManifestResolver:
         reference = self._reference
         target = await self._fetch(str(reference), reference.digest, expected=None)
         found, chosen = target, self._parse(target)
+        told: Platform | None = None
         for _ in range(_MAX_INDEX_DEPTH):
             if not isinstance(chosen, Index):
                 break
             entry = self._choose(chosen, platform)
+            told = entry.platform
             found = await self._fetch(
                 f"{reference.name}@{entry.digest}", entry.digest, expected=entry
             )
@@ -106,6 +108,7 @@ class ManifestResolver:
             config=manifest.config,
             layers=manifest.layers,
             endpoint_url=found.endpoint.shown,
+            platform=told,
             schema1=chosen if isinstance(chosen, Schema1Manifest) else None,
             auth=self._auth,
         )

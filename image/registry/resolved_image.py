@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from image.model.descriptor import Descriptor
 from image.model.digest import Digest
 from image.model.manifest import Manifest
+from image.model.platform import Platform
 from image.model.records import RegistryAuth
 from image.model.reference import Reference
 from image.model.schema1 import Schema1Manifest
@@ -28,6 +29,8 @@ class ResolvedImage:
     """Bottom first."""
     endpoint_url: str
     """The endpoint that answered, without user and query."""
+    platform: Platform | None = None
+    """What an index says the image is for; None when there is no index, or it does not say."""
     schema1: Schema1Manifest | None = None
     """The old form that was found; `config` is then no blob, and the layers' sizes are unknown."""
     auth: RegistryAuth | None = field(default=None, repr=False, compare=False)

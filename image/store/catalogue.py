@@ -101,6 +101,7 @@ def record_of(indexed: IndexedImage, config: ImageConfig, pinned: tuple[str, ...
         size_bytes=indexed.blob_bytes + sum(layer.size_bytes for layer in indexed.layers),
         config=config,
         layers=indexed.layers,
+        source=indexed.source,
         pinned=any(is_pinned(name, pinned) for name in (*tags, *digests)),
     )
 

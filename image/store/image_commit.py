@@ -24,3 +24,5 @@ class ImageCommit:
     config: bytes = field(repr=False)
     layers: tuple[LayerRecord, ...]
     """Bottom first."""
+    source: str = ""
+    """The endpoint that served it; empty when it was not pulled."""

@@ -40,6 +40,13 @@ CREATE TABLE uses (
 CREATE INDEX uses_by_chain ON uses(chain_id);
 """
 
+# Added later, beside the tables of format 1: an older version does not miss it and leaves it alone.
+_LATER_TABLES = """
+CREATE TABLE IF NOT EXISTS image_sources (
+    image_id TEXT PRIMARY KEY REFERENCES images(id) ON DELETE CASCADE, source TEXT NOT NULL
+) STRICT;
+"""
+
 
 class ImageDatabase:
     """One open database."""
@@ -68,6 +75,7 @@ class ImageDatabase:
             raise self._unusable(f"has format {version}, this version reads format {_VERSION}")
         if version == 0:
             self._connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={_VERSION};COMMIT;")
+        self._connection.executescript(_LATER_TABLES)
         self._refill_reserve()
 
     def _unusable(self, cause: str) -> FailedPrecondition:

@@ -32,6 +32,7 @@ class IndexedImage:
     blob_bytes: int
     names: tuple[str, ...]
     layers: tuple[LayerRecord, ...]
+    source: str = ""
 
 
 class ImageIndex:
@@ -62,7 +63,10 @@ class ImageIndex:
                 size_bytes=int(size),
             )
             layers.setdefault(str(image_id), []).append(record)
-        query = "SELECT id, manifest_digest, blob_bytes FROM images ORDER BY pulled, id"
+        query = (
+            "SELECT id, manifest_digest, blob_bytes, coalesce(source, '') FROM images"
+            " LEFT JOIN image_sources ON image_id = id ORDER BY pulled, id"
+        )
         return tuple(
             IndexedImage(
                 id=str(image_id),
@@ -70,8 +74,9 @@ class ImageIndex:
                 blob_bytes=int(blob_bytes),
                 names=tuple(names.get(str(image_id), ())),
                 layers=tuple(layers.get(str(image_id), ())),
+                source=str(source),
             )
-            for image_id, manifest_digest, blob_bytes in self._database.rows(query)
+            for image_id, manifest_digest, blob_bytes, source in self._database.rows(query)
         )
 
     def layers(self) -> frozenset[str]:
@@ -140,6 +145,12 @@ class ImageIndex:
                     for n, layer in enumerate(commit.layers)
                 ],
             )
+            if commit.source:
+                connection.execute(
+                    "INSERT INTO image_sources VALUES (?, ?) ON CONFLICT(image_id) DO UPDATE"
+                    " SET source = excluded.source",
+                    (image_id, commit.source),
+                )
             names = [f"{commit.reference.name}@{commit.target_digest}"]
             if commit.reference.tag:
                 names.append(f"{commit.reference.name}:{commit.reference.tag}")

@@ -5,13 +5,12 @@ Promise: whatever the worker sends, or if it hangs or dies, only this pull fails
 """
 
 import asyncio
-import contextlib
+import logging
 import os
-import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
 
 from image.errors import DeadlineExceeded, FailedPrecondition, ImageError, Internal, Unavailable
 from image.model.digest import parse_digest
@@ -35,31 +34,21 @@ from image.worker.messages import (
     read_summary,
     state_fields,
 )
+from image.worker.neighbours import Neighbours
+from image.worker.worker_pool import RunningWorker, Spawn, WorkerLauncher, WorkerPool
+
+__all__ = [
+    "PullConversation",
+    "RunningWorker",
+    "WorkerLauncher",
+    "WorkerPool",
+    "ask_tags",
+    "worker_pool",
+]
+
+_log = logging.getLogger(__name__)
 
 MAX_LAYERS = 500
-
-
-class RunningWorker(Protocol):
-    """A worker process that was started."""
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-
-    async def wait(self) -> int:
-        """Wait until it has ended and was reaped; return its exit code, negative for a signal."""
-
-    def kill(self) -> None:
-        """Send SIGKILL; fine when it has ended."""
-
-
-class WorkerLauncher(Protocol):
-    """Starts worker processes; the daemon's own sees to it that its one reaper knows each child."""
-
-    async def launch(
-        self, argv: Sequence[str], *, env: Mapping[str, str], pass_fds: Sequence[int]
-    ) -> RunningWorker:
-        """Start a program with these descriptors kept open under their numbers, and no others but 0 to 2."""
 
 
 class PullConversation:
@@ -71,6 +60,8 @@ class PullConversation:
         reference: Reference,
         no_progress_seconds: float,
         on_event: Callable[[PullEvent], None],
+        neighbours: Neighbours | None = None,
+        known: ImageRecord | None = None,
     ) -> None:
         self._space = space
         self._reference = reference
@@ -79,43 +70,69 @@ class PullConversation:
         self._on_event = on_event
         self._stage = "starting the worker"
         self._waits = 0
-        self._known: ImageRecord | None = None
+        self._neighbours = neighbours or Neighbours()
+        self._known = known
+        self._begun: tuple[str, ...] = ()
+        self._slots = 0
 
-    async def run(self, launcher: WorkerLauncher, request: WorkerRequest) -> ImageRecord:
+    async def run(self, workers: WorkerPool, request: WorkerRequest) -> ImageRecord:
         """Pull by a worker.
 
         Raises:
             ImageError: why the pull failed, in the worker's words or ours.
         """
-        async with _worker(launcher) as channel:
-            channel.send(request.message())
+        async with workers.worker() as channel:
+            stop_listening = self._neighbours.slots.listen(
+                lambda rate: channel.send({"kind": "rate", "bytes_per_second": rate})
+            )
             try:
+                channel.send(request.message())
                 async with asyncio.TaskGroup() as group:
                     return await self._converse(channel, group)
             except BaseExceptionGroup as failures:
                 raise failures.exceptions[0] from failures
+            finally:
+                stop_listening()
+                self._neighbours.end(self._begun)
+                while self._slots:
+                    self._give_slot_back()
 
     async def _converse(self, channel: Channel, group: asyncio.TaskGroup) -> ImageRecord:
         while True:
             message = await self._next(channel)
             match message.text("kind"):
-                case "event":
-                    self._tell(read_event(message))
                 case "config":
                     await self._answer_config(channel, message)
                 case "claim":
                     await self._answer_claim(channel, message)
+                case "slot":
+                    self._waits += 1
+                    group.create_task(self._answer_slot(channel, message), name="download-slot")
                 case "wait":
                     self._waits += 1
                     group.create_task(self._answer_wait(channel, message), name="layer-wait")
                 case "layer":
                     await self._publish(channel, message)
+                case "unchanged":
+                    return self._unchanged(message)
                 case "commit":
                     return await self._commit(message)
-                case "error":
-                    raise read_error(message)
                 case other:
-                    raise FailedPrecondition(self._subject, f"worker said {other[:40]!r}")
+                    self._take_news(other, message)
+
+    def _take_news(self, kind: str, message: JsonObject) -> None:
+        """Take what wants no answer."""
+        match kind:
+            case "event":
+                self._tell(read_event(message))
+            case "slot done":
+                self._give_slot_back()
+            case "circuit":
+                self._note_circuit(message)
+            case "error":
+                raise read_error(message)
+            case _:
+                raise FailedPrecondition(self._subject, f"worker said {kind[:40]!r}")
 
     async def _next(self, channel: Channel) -> JsonObject:
         while True:
@@ -142,34 +159,77 @@ class PullConversation:
                 )
             return message
 
+    def _reply(self, channel: Channel, question: JsonObject, answer: Mapping[str, object]) -> None:
+        channel.send({**answer, "ask": question.integer("ask")})
+
+    async def _answer_slot(self, channel: Channel, message: JsonObject) -> None:
+        await self._neighbours.slots.acquire(self._reference.domain, message.integer("size"))
+        self._slots += 1
+        self._waits -= 1
+        rate = self._neighbours.slots.rate
+        channel.send({"kind": "rate", "bytes_per_second": rate})
+        self._reply(channel, message, {"kind": "slot"})
+
+    def _give_slot_back(self) -> None:
+        if self._slots:
+            self._slots -= 1
+            self._neighbours.slots.release(self._reference.domain)
+
+    def _note_circuit(self, message: JsonObject) -> None:
+        until = message.integer("open_until_ms") / 1000
+        url = message.text("url")[:2048]
+        self._neighbours.note_circuit(url, message.integer("failures"), until)
+
+    def _unchanged(self, message: JsonObject) -> ImageRecord:
+        name = f"{self._reference.name}@{parse_digest(message.text('digest'))}"
+        if self._known is None or name not in self._known.repo_digests:
+            raise Internal(self._subject, "worker called an image unchanged that is not here")
+        return self._known
+
     def _tell(self, event: PullEvent) -> None:
+        if event.status.startswith("Warning: "):
+            _log.warning("%s", event.status.removeprefix("Warning: "))
         self._stage = f"{event.status[:1].lower()}{event.status[1:]} {event.layer}".strip()
         self._on_event(event)
 
     async def _answer_config(self, channel: Channel, message: JsonObject) -> None:
+        """Tell what is known of the image: its config, and of its blobs which are here, and which nobody fetches."""
         config = await self._space.config_bytes(parse_digest(message.text("digest")))
-        channel.send({"kind": "config", "config": None if config is None else encode_bytes(config)})
+        blobs = message.texts("blobs")[:MAX_LAYERS]
+        layers = self._neighbours.known_layers(blobs)
+        begun = self._neighbours.begin(blobs, layers)
+        self._begun += begun
+        self._reply(
+            channel,
+            message,
+            {
+                "kind": "config",
+                "config": None if config is None else encode_bytes(config),
+                "layers": [asdict(layer) for layer in layers.values()],
+                "fresh": list(begun),
+            },
+        )
 
     async def _answer_claim(self, channel: Channel, message: JsonObject) -> None:
         chains = tuple(parse_digest(text) for text in message.texts("chains"))
         if len(chains) > MAX_LAYERS:
             raise FailedPrecondition(self._subject, f"has more than {MAX_LAYERS} layers")
-        channel.send(state_fields(await self._space.claim(chains)))
+        self._reply(channel, message, state_fields(await self._space.claim(chains)))
 
     async def _answer_wait(self, channel: Channel, message: JsonObject) -> None:
         chain_id = parse_digest(message.text("chain"))
         state = await self._space.wait_claim(chain_id)
         self._waits -= 1
-        channel.send(state_fields({chain_id: state}))
+        self._reply(channel, message, state_fields({chain_id: state}))
 
     async def _publish(self, channel: Channel, message: JsonObject) -> None:
         chain_id = parse_digest(message.text("chain"))
         try:
             await self._space.publish_layer(message.text("staged"), chain_id, read_summary(message))
         except ImageError as error:
-            channel.send(error_message(error))
+            self._reply(channel, message, error_message(error))
             raise
-        channel.send(state_fields({chain_id: ClaimState.PRESENT}))
+        self._reply(channel, message, state_fields({chain_id: ClaimState.PRESENT}))
 
     async def _commit(self, message: JsonObject) -> ImageRecord:
         commit = read_commit(message, self._reference)
@@ -187,27 +247,47 @@ class PullConversation:
             raise Internal(self._subject, "worker handed over another image than was asked for")
 
 
-@contextlib.asynccontextmanager
-async def _worker(launcher: WorkerLauncher) -> AsyncIterator[Channel]:
-    """Run a worker with a channel to it; it is dead and reaped afterwards, whatever happens."""
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    try:
-        running = await launcher.launch(
-            worker_argv(theirs.fileno()), env=worker_environment(), pass_fds=(theirs.fileno(),)
-        )
-    except BaseException:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
-    channel = await Channel.open(ours)
-    try:
-        yield channel
-    finally:
-        running.kill()
-        await channel.close()
-        await running.wait()
+async def ask_tags(workers: WorkerPool, request: WorkerRequest, seconds: float) -> tuple[str, ...]:
+    """List the tags of a repository by a worker.
+
+    Raises:
+        ImageError: why they could not be listed.
+    """
+    subject = f"tags of {request.reference}"
+    async with workers.worker() as channel:
+        channel.send(request.message())
+        while True:
+            try:
+                async with asyncio.timeout(seconds):
+                    message = await channel.receive()
+            except TimeoutError as error:
+                raise DeadlineExceeded(
+                    subject, f"no answer within {seconds:g} seconds", reason="PullStalled"
+                ) from error
+            except FailedPrecondition as error:
+                raise Internal(subject, f"worker sent nonsense: {error.cause}") from error
+            if message is None:
+                raise Unavailable(subject, "worker process ended", reason="WorkerDied")
+            match message.text("kind"):
+                case "tags":
+                    return message.texts("tags")
+                case "error":
+                    raise read_error(message)
+                case _:
+                    continue  # what it learnt about endpoints is learnt again by the pulls
+
+
+def worker_pool(
+    launcher: WorkerLauncher, *, keep_seconds: float = 0.0, spawn: Spawn | None = None
+) -> WorkerPool:
+    """Make the pool of pull workers."""
+    return WorkerPool(
+        launcher,
+        argv=worker_argv,
+        environment=worker_environment,
+        keep_seconds=keep_seconds,
+        spawn=spawn,
+    )
 
 
 def worker_argv(socket_fd: int) -> tuple[str, ...]:

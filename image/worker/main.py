@@ -66,6 +66,11 @@ async def _serve(end: socket.socket) -> int:
 
 
 async def _pull(channel: Channel) -> None:
+    # Imported only now, confined: it brings the HTTP client and the decompressors. A warm worker has done so
+    # before its request comes.
+    from image.worker.pull_job import PullJob
+    from image.worker.tags_job import list_tags
+
     message = await channel.receive()
     if message is None:
         raise Internal("pull", "no request came")
@@ -73,7 +78,7 @@ async def _pull(channel: Channel) -> None:
     asyncio.get_running_loop().set_default_executor(
         ThreadPoolExecutor(thread_count(request.max_concurrent_downloads), "layer")
     )
-    # Imported only now, confined: it brings the HTTP client and the decompressors.
-    from image.worker.pull_job import PullJob
-
-    await PullJob(channel, request).run()
+    if request.task == "tags":
+        await list_tags(channel, request)
+    else:
+        await PullJob(channel, request).run()

@@ -15,6 +15,7 @@ from image.model.digest import parse_digest
 from image.model.json_document import JsonObject
 from image.model.records import LayerRecord, RegistryAuth
 from image.model.reference import Reference
+from image.protocol.circuit_breaker import Circuit
 from image.store.image_commit import ImageCommit
 from image.store.layer_store import MAX_OPAQUE, LayerSummary
 
@@ -69,13 +70,26 @@ class WorkerRequest:
     max_path_depth: int
     layer_kind: str
     """How to keep layers: `erofs` or `extract`."""
+    task: str = "pull"
+    """`pull`, or `tags` to list the tags of the reference's repository."""
+    docker_config_path: str = ""
+    policy_path: str = ""
+    known: tuple[str, ...] = ()
+    """Digests that the tag may mean without anything being new; empty to look closely."""
+    circuits: tuple[tuple[str, Circuit], ...] = ()
+    """Endpoints that could not be reached lately."""
 
     def message(self) -> dict[str, object]:
         """Return the JSON form."""
         return {
             "kind": "request",
-            **{name: getattr(self, name) for name in self.__slots__ if name != "auth"},
+            **{
+                name: getattr(self, name)
+                for name in self.__slots__
+                if name not in ("auth", "circuits")
+            },
             "auth": asdict(self.auth) if self.auth else None,
+            "circuits": [circuit_fields(url, circuit) for url, circuit in self.circuits],
         }
 
 
@@ -99,7 +113,26 @@ def read_request(message: JsonObject) -> WorkerRequest:
         max_layer_entries=message.integer("max_layer_entries"),
         max_path_depth=message.integer("max_path_depth"),
         layer_kind=message.text("layer_kind"),
+        task=message.text("task"),
+        docker_config_path=message.text("docker_config_path"),
+        policy_path=message.text("policy_path"),
+        known=message.texts("known"),
+        circuits=tuple(_read_circuit(each) for each in message.children("circuits")),
     )
+
+
+def circuit_fields(url: str, circuit: Circuit | None) -> dict[str, object]:
+    """Return the JSON form of what is known of an endpoint; one that answers has no failures."""
+    return {
+        "url": url,
+        "failures": circuit.failures if circuit else 0,
+        "open_until_ms": int(circuit.open_until * 1000) if circuit else 0,
+    }
+
+
+def _read_circuit(message: JsonObject) -> tuple[str, Circuit]:
+    until = message.integer("open_until_ms") / 1000
+    return message.text("url"), Circuit(failures=message.integer("failures"), open_until=until)
 
 
 def event_message(event: PullEvent) -> dict[str, object]:
@@ -188,6 +221,7 @@ def commit_message(commit: ImageCommit) -> dict[str, object]:
         "config_digest": commit.config_digest,
         "config": encode_bytes(commit.config),
         "layers": [asdict(layer) for layer in commit.layers],
+        "source": commit.source,
     }
 
 
@@ -200,11 +234,13 @@ def read_commit(message: JsonObject, reference: Reference) -> ImageCommit:
         manifest=decode_bytes(message, "manifest"),
         config_digest=parse_digest(message.text("config_digest")),
         config=decode_bytes(message, "config"),
-        layers=tuple(_read_layer(layer) for layer in message.children("layers")),
+        layers=tuple(read_layer(layer) for layer in message.children("layers")),
+        source=message.text("source", default="")[:2048],
     )
 
 
-def _read_layer(message: JsonObject) -> LayerRecord:
+def read_layer(message: JsonObject) -> LayerRecord:
+    """Read the JSON form of a layer's record."""
     return LayerRecord(
         digest=parse_digest(message.text("digest")),
         diff_id=parse_digest(message.text("diff_id")),

@@ -1,20 +1,20 @@
-"""One pull inside the worker: resolve, fetch, build the layers that are missing, hand the image over.
+"""One pull inside the worker: resolve, judge, fetch the config and the layers that are missing, hand the image over.
 
-Promise: layers are built in parallel but finished bottom first, each above published ones, and the image is handed
-over once, when all of them are published. It asks the daemon which layers are its to make, so that no layer is made
-twice. It writes below the staging directory alone.
+Promise: nothing is fetched of an image that the policy refuses; the image is handed over once, when all its layers are
+published. What the daemon knows already is not fetched again: an unchanged tag costs one HEAD request, a config or
+layer that is here costs nothing.
 """
 
 import asyncio
 import contextlib
 import platform as host
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
-from image.errors import FailedPrecondition, Internal
+from image.errors import ImageError
 from image.model.descriptor import Descriptor
-from image.model.digest import Digest, digest_hex, parse_digest
+from image.model.digest import Digest
 from image.model.image_config import ImageConfig, parse_image_config
 from image.model.json_document import JsonObject
 from image.model.platform import Platform, host_platform, parse_platform
@@ -25,67 +25,40 @@ from image.model.validate import (
     check_manifest_usable,
     check_os_compatible,
 )
+from image.policy.image_check import check_image, read_policy
+from image.policy.policy_file import Policy, Requirement
+from image.policy.signature_payload import SignedPayload
+from image.protocol.byte_budget import ByteBudget
 from image.registry.client import RegistryClient
-from image.registry.download import RESTART_REASON
+from image.registry.cosign_signatures import fetch_signatures
 from image.registry.resolved_image import ResolvedImage
-from image.store.chain_ids import chain_ids
-from image.store.extracted_layers import ExtractedLayers
 from image.store.image_commit import ImageCommit
-from image.store.indexed_layer import KIND as INDEXED
-from image.store.indexed_layer import IndexedLayer
-from image.store.layer_claims import ClaimState
-from image.store.layer_store import LayerBuilder
-from image.store.layer_tree import LayerTree
-from image.store.unpack_tar import UnpackLimits
 from image.worker.channel import Channel
-from image.worker.layer_pipeline import LayerPipeline, first_cause
+from image.worker.client_making import make_client
+from image.worker.daemon_door import DaemonDoor
+from image.worker.early_downloads import EarlyDownloads
+from image.worker.layer_making import LayerMaking, plan_layers
+from image.worker.layer_pipeline import first_cause
 from image.worker.messages import (
     PullEvent,
     WorkerRequest,
     commit_message,
     decode_bytes,
     event_message,
-    read_error,
-    summary_fields,
+    read_layer,
 )
-from image.worker.progress import LayerProgress
-
-
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    """A filled layer and the name of its directory in the staging directory."""
-
-    staged: str
-    builder: LayerBuilder
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Layer:
-    """One layer of the image on its way."""
-
-    staged: str
-    """Name for its directory in the staging directory."""
-    record: LayerRecord
-    descriptor: Descriptor
-    progress: LayerProgress
-    built: asyncio.Future[_Tree]
-
-    @property
-    def second_staged(self) -> str:
-        """Name for the directory of a second attempt."""
-        return f"{self.staged}again"
+from image.worker.schema1_blobs import NOTICE, Schema1Blobs, save_stream
 
 
 class PullJob:
     """One pull; `run` it once."""
 
     def __init__(self, channel: Channel, request: WorkerRequest) -> None:
-        self._channel = channel
         self._request = request
         self._reference = parse_reference(request.reference)
         self._subject = str(self._reference)
-        self._slots = asyncio.Semaphore(max(1, request.max_concurrent_downloads))
-        self._store = ExtractedLayers(Path(request.layers), Path(request.staging))
+        self._door = DaemonDoor(channel, self._subject)
+        self._blobs = Schema1Blobs(Path(request.staging), request.max_layer_bytes)
 
     async def run(self) -> None:
         """Pull the image and hand it over.
@@ -94,28 +67,152 @@ class PullJob:
             ImageError: why it could not be pulled.
             OSError: the disk is full or broken.
         """
+        try:
+            async with asyncio.TaskGroup() as group:
+                listening = group.create_task(self._door.listen(), name="answers")
+                async with make_client(self._request, self._door) as client:
+                    await self._pull(client)
+                await self._door.wait_told()
+                listening.cancel()
+        except BaseExceptionGroup as failures:
+            raise first_cause(failures) from failures
+
+    async def _pull(self, client: RegistryClient) -> None:
         self._say(f"Pulling from {self._reference.path}")
-        async with RegistryClient(
-            registry_config_path=Path(self._request.registry_config_path),
-            proxy=self._request.proxy,
-            no_proxy=self._request.no_proxy,
-        ) as client:
-            image = await client.resolve(
-                self._reference,
-                platform=self._platform(),
-                auth=self._request.auth,
-                require_schema2=self._request.require_schema2,
-            )
-            self._say(f"Serving from {image.endpoint_url}")
-            check_manifest_usable(image.manifest, subject=self._subject)
-            known = await self._known_config(image.config.digest)
-            raw_config = known or await client.fetch_config(image)
-            config = parse_image_config(raw_config, subject=f"config of {self._subject}")
-            check_image_consistent(image.manifest, config, subject=self._subject)
-            check_os_compatible(config, self._platform(), subject=self._subject)
-            layers = self._plan(image, config)
-            await self._make_layers(client, image, layers)
-        await self._hand_over(image, raw_config, layers, fresh=known is None)
+        policy = await read_policy(self._request.policy_path)
+        if await self._is_unchanged(client, policy):
+            return
+        image = await client.resolve(
+            self._reference,
+            platform=self._platform(),
+            auth=self._request.auth,
+            require_schema2=self._request.require_schema2,
+        )
+        self._say(f"Serving from {image.endpoint_url}")
+        check_manifest_usable(image.manifest, subject=self._subject)
+        await self._judge(client, policy, image)
+        if image.schema1 is None:
+            await self._pull_image(client, image)
+        else:
+            await self._pull_old(client, image)
+
+    async def _is_unchanged(self, client: RegistryClient, policy: Policy) -> bool:
+        """Ask by HEAD whether the tag still means what is here; a signature wants the long way (heritage 1.3)."""
+        accepted = policy.rule_for(self._reference).require is Requirement.ACCEPT
+        if not self._reference.tag or not self._request.known or not accepted:
+            return False
+        digest = await client.current_digest(self._reference, auth=self._request.auth)
+        if digest is None or digest not in self._request.known:
+            return False
+        self._say(f"Digest: {digest}")
+        self._say(f"Status: Image is up to date for {self._subject}")
+        self._door.tell({"kind": "unchanged", "digest": digest})
+        return True
+
+    async def _judge(self, client: RegistryClient, policy: Policy, image: ResolvedImage) -> None:
+        async def fetch(digest: Digest) -> tuple[SignedPayload, ...]:
+            auth = self._request.auth
+            return await fetch_signatures(client, self._reference, digest, auth=auth)
+
+        digests = (image.manifest_digest, image.target_digest)
+        await check_image(policy, self._reference, digests, fetch)
+
+    async def _pull_image(self, client: RegistryClient, image: ResolvedImage) -> None:
+        """Fetch config and layers side by side; the config's failure is the one told (heritage 1.12)."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                early = EarlyDownloads(group, lambda blob: self._download(client, image, blob))
+                begun = await self._begin(image)
+                known = decode_bytes(begun, "config") if begun.has("config") else None
+                if known is None and image.platform is not None:
+                    # the index told the system, so no layer of another one is begun
+                    fresh = set(begun.texts("fresh"))
+                    wanted = [layer for layer in _distinct(image.layers) if layer.digest in fresh]
+                    for layer in wanted[: self._request.max_concurrent_downloads]:
+                        early.begin(layer)
+                raw_config = known or await self._fetch_config(client, image)
+                config = self._checked(image, raw_config)
+                layers = await self._make(image, config, early)
+                early.drop()
+        except BaseExceptionGroup as failures:
+            raise first_cause(failures) from failures
+        self._hand_over(image, raw_config, layers, fresh=known is None)
+
+    async def _fetch_config(self, client: RegistryClient, image: ResolvedImage) -> bytes:
+        try:
+            return await client.fetch_config(image)
+        except ImageError as error:
+            error.cause = f"error pulling image configuration: {error.cause}"
+            raise
+
+    async def _pull_old(self, client: RegistryClient, image: ResolvedImage) -> None:
+        """Pull an image of docker schema 1: its layers come first, since only they tell its config."""
+        assert image.schema1 is not None
+        self._say(f"Warning: {self._subject} {NOTICE}")
+        hinted = ImageConfig(architecture="", os=image.schema1.os)
+        check_os_compatible(hinted, self._platform(), subject=self._subject)
+        begun = await self._begin(image)
+        known = {layer.digest: layer for layer in map(read_layer, begun.children("layers"))}
+        image, raw_config = await self._blobs.convert(
+            image, image.schema1, known, lambda blob, path: self._save(client, image, blob, path)
+        )
+        config = self._checked(image, raw_config)
+        async with asyncio.TaskGroup() as group:
+            early = EarlyDownloads(group, lambda blob: self._old_blob(client, image, blob))
+            layers = await self._make(image, config, early)
+        self._hand_over(image, raw_config, layers, fresh=True)
+
+    async def _save(
+        self, client: RegistryClient, image: ResolvedImage, blob: Descriptor, path: Path
+    ) -> int:
+        async with contextlib.aclosing(self._download(client, image, blob)) as pieces:
+            return await save_stream(pieces, path)
+
+    def _old_blob(
+        self, client: RegistryClient, image: ResolvedImage, blob: Descriptor
+    ) -> AsyncGenerator[bytes, None]:
+        if self._blobs.has(blob):
+            return self._blobs.stream(blob)
+        return self._download(client, image, blob)
+
+    async def _begin(self, image: ResolvedImage) -> JsonObject:
+        """Ask what is known of this image: its config, and its blobs."""
+        blobs = [layer.digest for layer in _distinct(image.layers)]
+        question = {"kind": "config", "digest": image.config.digest, "blobs": blobs}
+        return await self._door.ask(question)
+
+    def _checked(self, image: ResolvedImage, raw_config: bytes) -> ImageConfig:
+        config = parse_image_config(raw_config, subject=f"config of {self._subject}")
+        check_image_consistent(image.manifest, config, subject=self._subject)
+        check_os_compatible(config, self._platform(), subject=self._subject)
+        return config
+
+    async def _make(
+        self, image: ResolvedImage, config: ImageConfig, early: EarlyDownloads
+    ) -> list[LayerRecord]:
+        """Make what is missing, and give all layers."""
+        layers = plan_layers(image.layers, config, self._tell)
+        making = LayerMaking(self._door, self._request, early.take)
+        await making.make(layers, await making.claim(layers))
+        return [layer.record for layer in layers]
+
+    async def _download(
+        self, client: RegistryClient, image: ResolvedImage, blob: Descriptor
+    ) -> AsyncGenerator[bytes, None]:
+        """Fetch a blob when it is this image's turn, and not faster than the node's limit allows."""
+        size = sum(max(layer.size, 0) for layer in image.layers)
+        await self._door.ask({"kind": "slot", "size": size})
+        budget = ByteBudget(now=time.monotonic())
+        try:
+            async with contextlib.aclosing(client.download(image, blob)) as pieces:
+                async for piece in pieces:
+                    yield piece
+                    rate = self._door.bytes_per_second
+                    wait = budget.spend(len(piece), now=time.monotonic(), rate=rate)
+                    if wait:
+                        await asyncio.sleep(wait)
+        finally:
+            self._door.tell({"kind": "slot done"})
 
     def _platform(self) -> Platform:
         if self._request.platform:
@@ -126,139 +223,10 @@ class PullJob:
         self._tell(PullEvent(status=status))
 
     def _tell(self, event: PullEvent) -> None:
-        self._channel.send(event_message(event))
+        self._door.tell(event_message(event))
 
-    async def _ask(self, message: dict[str, object]) -> JsonObject:
-        """Send a question and wait for its answer; only one is under way at a time."""
-        self._channel.send(message)
-        answer = await self._channel.receive()
-        if answer is None:
-            raise Internal(self._subject, "daemon has closed the conversation")
-        if answer.text("kind") == "error":
-            raise read_error(answer)
-        return answer
-
-    async def _known_config(self, digest: Digest) -> bytes | None:
-        answer = await self._ask({"kind": "config", "digest": digest})
-        return decode_bytes(answer, "config") if answer.has("config") else None
-
-    def _plan(self, image: ResolvedImage, config: ImageConfig) -> tuple[_Layer, ...]:
-        loop = asyncio.get_running_loop()
-        chains = chain_ids(config.diff_ids)
-        return tuple(
-            _Layer(
-                staged=f"layer{position}",
-                record=LayerRecord(
-                    digest=descriptor.digest,
-                    diff_id=diff_id,
-                    chain_id=chain_id,
-                    size_bytes=descriptor.size,
-                ),
-                descriptor=descriptor,
-                progress=LayerProgress(
-                    digest_hex(descriptor.digest)[:12], descriptor.size, self._tell
-                ),
-                built=loop.create_future(),
-            )
-            for position, (descriptor, diff_id, chain_id) in enumerate(
-                zip(image.layers, config.diff_ids, chains, strict=True)
-            )
-        )
-
-    async def _make_layers(
-        self, client: RegistryClient, image: ResolvedImage, layers: Sequence[_Layer]
-    ) -> None:
-        chains = [layer.record.chain_id for layer in layers]
-        answer = await self._ask({"kind": "claim", "chains": chains})
-        states = dict(answer.text_map("states"))
-        try:
-            async with asyncio.TaskGroup() as group:
-                for layer in layers:
-                    if states[layer.record.chain_id] == ClaimState.YOURS:
-                        layer.progress.say("Waiting")
-                        group.create_task(
-                            self._build(client, image, layer), name=layer.record.chain_id
-                        )
-                group.create_task(self._finish_all(client, image, layers, states), name="finish")
-        except BaseExceptionGroup as failures:
-            raise first_cause(failures) from failures
-
-    async def _build(self, client: RegistryClient, image: ResolvedImage, layer: _Layer) -> None:
-        async with self._slots:
-            try:
-                tree = await self._fill(client, image, layer, layer.staged)
-            except FailedPrecondition as error:
-                if error.reason != RESTART_REASON:
-                    raise
-                # Joined transfers or a lying mirror: once more from byte 0 (heritage 1.16), in a directory of its own
-                # because threads of the first attempt may still be writing.
-                tree = await self._fill(client, image, layer, layer.second_staged)
-        layer.built.set_result(tree)
-
-    def _new_builder(self, staged: str) -> LayerBuilder:
-        limits = UnpackLimits(
-            max_entries=self._request.max_layer_entries, max_depth=self._request.max_path_depth
-        )
-        place = Path(self._request.staging) / staged
-        if self._request.layer_kind == INDEXED:
-            return IndexedLayer(place, limits)
-        return LayerTree(place, limits)
-
-    async def _fill(
-        self, client: RegistryClient, image: ResolvedImage, layer: _Layer, staged: str
-    ) -> _Tree:
-        builder = await asyncio.to_thread(self._new_builder, staged)
-        pipeline = LayerPipeline(
-            f"{self._subject}, layer {layer.record.digest}",
-            builder,
-            parse_digest(layer.record.diff_id),
-            self._request.max_layer_bytes,
-            layer.progress,
-        )
-        async with contextlib.aclosing(client.download(image, layer.descriptor)) as download:
-            await pipeline.run(download)
-        return _Tree(staged, builder)
-
-    async def _finish_all(
-        self,
-        client: RegistryClient,
-        image: ResolvedImage,
-        layers: Sequence[_Layer],
-        states: dict[str, str],
-    ) -> None:
-        """Publish bottom first: waiting for another pull's layer is then free of deadlock (`layer_claims`)."""
-        below: list[str] = []
-        for layer in layers:
-            chain_id = layer.record.chain_id
-            state = states[chain_id]
-            if state == ClaimState.BUSY:
-                answer = await self._ask({"kind": "wait", "chain": chain_id})
-                state = dict(answer.text_map("states"))[chain_id]
-                if state == ClaimState.YOURS:  # the other pull failed
-                    await self._build(client, image, layer)
-            if state == ClaimState.YOURS:
-                await self._finish(layer, below)
-                layer.progress.say("Pull complete")
-            else:
-                layer.progress.say("Already exists")
-            below.insert(0, chain_id)
-
-    async def _finish(self, layer: _Layer, below: Sequence[str]) -> None:
-        tree = await layer.built
-        lowers = [self._store.place(chain_id) for chain_id in below]
-        summary = await asyncio.to_thread(tree.builder.settle, lowers)
-        await asyncio.to_thread(tree.builder.close)
-        await self._ask(
-            {
-                "kind": "layer",
-                "chain": layer.record.chain_id,
-                "staged": tree.staged,
-                **summary_fields(replace(summary, parent=below[0] if below else "")),
-            }
-        )
-
-    async def _hand_over(
-        self, image: ResolvedImage, raw_config: bytes, layers: Sequence[_Layer], *, fresh: bool
+    def _hand_over(
+        self, image: ResolvedImage, raw_config: bytes, layers: Sequence[LayerRecord], *, fresh: bool
     ) -> None:
         self._say(f"Digest: {image.target_digest}")
         news = "Downloaded newer image for" if fresh else "Image is up to date for"
@@ -270,7 +238,11 @@ class PullJob:
             manifest=image.manifest_bytes,
             config_digest=image.config.digest,
             config=raw_config,
-            layers=tuple(layer.record for layer in layers),
+            layers=tuple(layers),
+            source=image.endpoint_url,
         )
-        self._channel.send(commit_message(commit))
-        await self._channel.wait_sent()
+        self._door.tell(commit_message(commit))
+
+
+def _distinct(layers: Sequence[Descriptor]) -> list[Descriptor]:
+    return list({layer.digest: layer for layer in layers}.values())

@@ -12,6 +12,7 @@ from image.model.platform import (
     normalise,
     os_version_suits,
     parse_platform,
+    same_machine,
 )
 
 
@@ -157,3 +158,16 @@ def test_normalising_twice_changes_nothing() -> None:
     for text in ("linux/armhf", "linux/arm64/8", "linux/amd64/v2", "macos/x86_64"):
         once = parse_platform(text)
         assert normalise(once) == once
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("linux/amd64", "linux/x86_64", True),
+        ("linux/arm64", "linux/arm64/v8", True),
+        ("linux/arm/v7", "linux/arm/v6", False),
+        ("linux/amd64", "windows/amd64", False),
+    ],
+)
+def test_same_machine_is_known_by_all_its_names(one: str, other: str, *, expected: bool) -> None:
+    assert same_machine(parse_platform(one), parse_platform(other)) is expected

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from image.errors import ImageError, InvalidArgument
 from image.model.digest import parse_digest
-from image.model.reference import Reference, is_repository, parse_reference
+from image.model.reference import Reference, is_repository, parse_bare_name, parse_reference
 
 DIGEST = parse_digest("sha256:" + "ab" * 32)
 
@@ -139,3 +139,10 @@ def test_every_wellformed_reference_is_accepted(domain: str, parts: list[str], t
 )
 def test_repository_names_are_told_from_others(path: str, *, expected: bool) -> None:
     assert is_repository(path) is expected
+
+
+def test_bare_name_has_neither_tag_nor_digest() -> None:
+    assert str(parse_bare_name("r.test:5000/team/app")) == "r.test:5000/team/app:latest"
+    for text in ("app:v1", "r.test:5000/app:v1", "app@sha256:" + "a" * 64, "", "A/b:"):
+        with pytest.raises(InvalidArgument, match="not the name of a repository alone"):
+            parse_bare_name(text)

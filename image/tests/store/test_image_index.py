@@ -1,6 +1,7 @@
 """Tests of the index: what each change makes unneeded."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def test_image_comes_back_as_it_was_given(index: ImageIndex) -> None:
     ]
     assert index.layers() == set(chains)
     assert index.totals() == (20 + image.blob_bytes, 2 * 4 + 2)
+
+
+def test_endpoint_that_served_an_image_last_is_remembered(index: ImageIndex) -> None:
+    commit = commit_of("app:1", ())
+    for source, expected in (("", ""), ("https://m", "https://m"), ("https://o", "https://o")):
+        index.add_image(replace(commit, source=source), 1)
+        assert [image.source for image in index.images()] == [expected]
+    index.add_image(commit, 1)  # an import does not say where the image once came from
+    assert [image.source for image in index.images()] == ["https://o"]
+    (image,) = index.images()
+    index.remove_names(image.id, image.names, NONE)
+    index.add_image(commit, 1)
+    assert [image.source for image in index.images()] == [""]
 
 
 def test_opaque_roots_are_remembered(index: ImageIndex) -> None:

@@ -12,7 +12,12 @@ from image.model.reference import parse_reference
 from image.store.image_store import ImageStore
 from image.tests.worker.subprocess_launcher import SPEAK, SubprocessLauncher
 from image.tests.worker.test_messages import request
-from image.worker.daemon_side import PullConversation, worker_argv, worker_environment
+from image.worker.daemon_side import (
+    PullConversation,
+    worker_argv,
+    worker_environment,
+    worker_pool,
+)
 from image.worker.messages import PullEvent
 
 EMPTY_CONFIG = '{"os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}'
@@ -47,7 +52,7 @@ class Talk:
             space, parse_reference("r.test/app:1"), deadline, self.events.append
         )
         try:
-            return await conversation.run(self.launcher, request(auth))
+            return await conversation.run(worker_pool(self.launcher), request(auth))
         finally:
             await space.close()
             # Killed and reaped, whatever happened.
@@ -84,6 +89,14 @@ async def test_finished_image_is_registered(talk: Talk) -> None:
             ImageError,
             "500",
         ),
+        (SPEAK + "say({'kind': 'slot', 'size': 'x'}); hear()", ImageError, "size"),
+        (SPEAK + "say({'kind': 'circuit', 'url': 'x'}); hear()", ImageError, "open_until_ms"),
+        (SPEAK + "say({'kind': 'slot done'}); say({'kind': 'dance'}); hear()", ImageError, "dance"),
+        (
+            SPEAK + "say({'kind': 'unchanged', 'digest': 'sha256:' + '0'*64}); hear()",
+            Internal,
+            "unchanged that is not here",
+        ),
         (COMMIT + "commit['config'] = '!'; say(commit); hear()", ImageError, "base64"),
         (
             COMMIT + "commit['config_digest'] = digest(b'x'); say(commit); hear()",
@@ -97,7 +110,8 @@ async def test_finished_image_is_registered(talk: Talk) -> None:
             "other layers",
         ),
         (
-            SPEAK + "say({'kind': 'layer', 'chain': 'sha256:' + '0'*64, 'staged': '../../x',"
+            SPEAK
+            + "say({'kind': 'layer', 'ask': 1, 'chain': 'sha256:' + '0'*64, 'staged': '../../x',"
             " 'opaque': [], 'used_bytes': 1, 'inodes': 1, 'layer_kind': 'extract', 'parent': ''}); hear(); hear()",
             Internal,
             "impossible",

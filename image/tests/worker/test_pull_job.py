@@ -3,16 +3,19 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from image.errors import FailedPrecondition, ImageError
 from image.model.json_document import JsonObject
+from image.model.records import LayerRecord
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, config_of, layer_of
 from image.tests.worker.test_messages import request
 from image.worker.channel import Channel
+from image.worker.limits import thread_count
 from image.worker.messages import WorkerRequest
 from image.worker.pull_job import PullJob
 
@@ -31,29 +34,40 @@ class Daemon:
         self._paths = paths
         self._states = states
         self.said: list[JsonObject] = []
+        self.known: list[LayerRecord] = []
+        self.fresh: list[str] = []
 
     async def serve(self) -> None:
         while (message := await self._channel.receive()) is not None:
             self.said.append(message)
             match message.text("kind"):
                 case "config":
-                    self._channel.send({"kind": "config", "config": None})
+                    self._answer(
+                        message,
+                        kind="config",
+                        config=None,
+                        layers=[asdict(layer) for layer in self.known],
+                        fresh=self.fresh or list(message.texts("blobs")),
+                    )
                 case "claim":
                     states = {c: self._states.get(c, "yours") for c in message.texts("chains")}
-                    self._channel.send({"kind": "claims", "states": states})
+                    self._answer(message, kind="claims", states=states)
                 case "wait":
-                    self._channel.send(
-                        {"kind": "claims", "states": {message.text("chain"): "yours"}}
-                    )
+                    self._answer(message, kind="claims", states={message.text("chain"): "yours"})
+                case "slot":
+                    self._answer(message, kind="slot")
                 case "layer":
                     self._publish(message)
+
+    def _answer(self, question: JsonObject, **fields: object) -> None:
+        self._channel.send({"ask": question.integer("ask"), **fields})
 
     def _publish(self, message: JsonObject) -> None:
         chain = message.text("chain")
         staged = Path(self._paths.staging) / message.text("staged")
         (staged / "layer.json").write_text('{"opaque": []}')
         staged.rename(Path(self._paths.layers) / chain.partition(":")[2])
-        self._channel.send({"kind": "claims", "states": {chain: "present"}})
+        self._answer(message, kind="claims", states={chain: "present"})
 
     def statuses(self) -> list[str]:
         return [m.text("status") for m in self.said if m.text("kind") == "event"]
@@ -97,6 +111,8 @@ class Site:
 
 @pytest.fixture
 async def site(tmp_path: Path, registry: FakeRegistry) -> AsyncIterator[Site]:
+    executor = ThreadPoolExecutor(thread_count(3))  # as the worker's entry does
+    asyncio.get_running_loop().set_default_executor(executor)
     yield Site(tmp_path, registry)
     assert registry.violations == []
 

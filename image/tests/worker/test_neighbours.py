@@ -1,0 +1,54 @@
+"""Pulls know of each other what saves work, and no more than can be true."""
+
+import time
+from dataclasses import replace
+
+from image.model.digest import sha256_digest
+from image.model.image_config import ImageConfig
+from image.model.records import ImageRecord, LayerRecord
+from image.protocol.circuit_breaker import MAX_CIRCUITS, Circuit
+from image.worker.neighbours import Neighbours
+
+BLOB, OTHER = sha256_digest(b"blob"), sha256_digest(b"other")
+LAYER = LayerRecord(digest=BLOB, diff_id="d", chain_id="c", size_bytes=1)
+IMAGE = ImageRecord(
+    id="i",
+    manifest_digest="m",
+    repo_tags=(),
+    repo_digests=("r.test/team/app@x",),
+    size_bytes=1,
+    config=ImageConfig(architecture="", os=""),
+    layers=(LAYER, replace(LAYER, digest="never asked")),
+)
+
+
+def test_blob_of_a_stored_image_is_known_with_its_diff_id() -> None:
+    neighbours = Neighbours(images=lambda: (IMAGE,))
+    known = neighbours.known_layers([BLOB, OTHER])
+    assert known == {BLOB: LAYER}
+    assert neighbours.begin([BLOB, OTHER, OTHER], known) == (OTHER,)
+
+
+def test_blob_on_its_way_is_begun_once() -> None:
+    neighbours = Neighbours()
+    begun = neighbours.begin([BLOB], {})
+    assert begun == (BLOB,)
+    assert neighbours.begin([BLOB], {}) == ()
+    neighbours.end(begun)
+    assert neighbours.begin([BLOB], {}) == (BLOB,)
+
+
+def test_dead_endpoints_are_remembered_until_they_answer() -> None:
+    neighbours = Neighbours()
+    until = time.monotonic() + 10.0
+    neighbours.note_circuit("u", 2, until)
+    assert neighbours.circuits() == (("u", Circuit(failures=2, open_until=until)),)
+    neighbours.note_circuit("u", 0, 0.0)
+    assert neighbours.circuits() == ()
+
+
+def test_memory_of_endpoints_is_bounded() -> None:
+    neighbours = Neighbours()
+    for number in range(MAX_CIRCUITS + 1):
+        neighbours.note_circuit(str(number), 1, 0.0)
+    assert len(neighbours.circuits()) == 1

@@ -1,0 +1,78 @@
+"""The worker's end of the conversation: questions with numbers, so that several may be open at a time.
+
+Promise: every question gets its own answer or an error; when the daemon closes its end, all of them fail at once.
+Never waits while it tells something.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from image.errors import Internal
+from image.model.json_document import JsonObject
+from image.worker.channel import Channel
+from image.worker.messages import read_error
+
+
+class DaemonDoor:
+    """Asks and tells the daemon; `listen` must run meanwhile."""
+
+    def __init__(self, channel: Channel, subject: str) -> None:
+        self._channel = channel
+        self._subject = subject
+        self._open: dict[int, asyncio.Future[JsonObject]] = {}
+        self._count = 0
+        self._closed = False
+        self.bytes_per_second = 0
+        """What each download of this worker may use; 0 is no limit."""
+
+    async def listen(self) -> None:
+        """Hand out answers until the daemon closes the conversation.
+
+        Raises:
+            FailedPrecondition: the daemon's frame is malformed.
+        """
+        try:
+            while (message := await self._channel.receive()) is not None:
+                if message.text("kind") == "rate":
+                    self.bytes_per_second = message.integer("bytes_per_second")
+                    continue
+                question = self._open.pop(message.integer("ask"), None)
+                if question is not None and not question.done():
+                    question.set_result(message)
+        finally:
+            self._closed = True
+            for question in self._open.values():
+                if not question.done():
+                    question.set_exception(self._closed_error())
+
+    async def ask(self, message: Mapping[str, object]) -> JsonObject:
+        """Send a question and wait for its answer.
+
+        Raises:
+            ImageError: the daemon answered with an error, or closed the conversation.
+        """
+        if self._closed:
+            raise self._closed_error()
+        self._count += 1
+        number = self._count
+        question: asyncio.Future[JsonObject] = asyncio.get_running_loop().create_future()
+        self._open[number] = question
+        self._channel.send({**message, "ask": number})
+        try:
+            answer = await question
+        finally:
+            self._open.pop(number, None)
+        if answer.text("kind") == "error":
+            raise read_error(answer)
+        return answer
+
+    def tell(self, message: Mapping[str, object]) -> None:
+        """Send something that wants no answer."""
+        self._channel.send(message)
+
+    async def wait_told(self) -> None:
+        """Wait until the daemon has taken nearly everything."""
+        await self._channel.wait_sent()
+
+    def _closed_error(self) -> Internal:
+        return Internal(self._subject, "daemon has closed the conversation")

@@ -1,0 +1,64 @@
+"""What the pulls of one daemon share: download slots, dead endpoints, blobs on their way, and known diff ids.
+
+Promise: a blob that one pull begins to fetch early is not begun early by another. The daemon's half: it imports
+nothing heavy, and believes a worker only within what could be true.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from image.model.records import ImageRecord, LayerRecord
+from image.protocol.circuit_breaker import MAX_CIRCUITS, Circuit, bounded
+from image.worker.download_slots import DownloadSlots
+
+
+class Neighbours:
+    """One per daemon."""
+
+    def __init__(
+        self,
+        *,
+        slots: DownloadSlots | None = None,
+        images: Callable[[], Iterable[ImageRecord]] = tuple,
+    ) -> None:
+        self.slots = slots or DownloadSlots()
+        self._images = images
+        self._in_flight: Counter[str] = Counter()
+        self._circuits: dict[str, Circuit] = {}
+
+    def known_layers(self, blobs: Sequence[str]) -> dict[str, LayerRecord]:
+        """Give what stored images know of blobs: the diff id was verified when the layer was made (heritage 1.18)."""
+        wanted = set(blobs)
+        return {
+            layer.digest: layer
+            for image in self._images()
+            for layer in image.layers
+            if layer.digest in wanted
+        }
+
+    def begin(self, blobs: Sequence[str], known: Mapping[str, LayerRecord]) -> tuple[str, ...]:
+        """Note blobs as being on their way; give those that nobody has and nobody fetches."""
+        fresh = tuple(
+            blob for blob in dict.fromkeys(blobs) if blob not in known and not self._in_flight[blob]
+        )
+        self._in_flight.update(fresh)
+        return fresh
+
+    def end(self, blobs: Iterable[str]) -> None:
+        """Forget blobs that `begin` gave out."""
+        self._in_flight.subtract(blobs)
+        self._in_flight = +self._in_flight
+
+    def circuits(self) -> tuple[tuple[str, Circuit], ...]:
+        """Give the endpoints that could not be reached."""
+        return tuple(self._circuits.items())
+
+    def note_circuit(self, url: str, failures: int, open_until: float) -> None:
+        """Take over what a worker learnt; no failures mean that the endpoint answered."""
+        if failures <= 0:
+            self._circuits.pop(url, None)
+            return
+        if url not in self._circuits and len(self._circuits) >= MAX_CIRCUITS:
+            self._circuits.clear()
+        self._circuits[url] = bounded(failures, open_until, now=time.monotonic())
