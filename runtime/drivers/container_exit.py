@@ -11,7 +11,9 @@ cgroup when the container is deleted.
 
 import asyncio
 import logging
+import os
 import signal
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from pathlib import Path
 
 from runtime.drivers.driver import ExitStatus
 from runtime.drivers.exit_files import ExitFiles, ExitRecord
+from runtime.drivers.failure_causes import late_failure
 from runtime.drivers.monitor import OOM_FILE, RUNTIME_LOG
 from runtime.drivers.process_watch import ProcessWatch
 from runtime.drivers.program import exit_code_of
@@ -33,6 +36,8 @@ _DEATH_SECONDS = 10.0
 """After SIGKILL: a process in state D ends when its I/O does, or never."""
 UNKNOWN_EXIT_CODE = 255
 """As containerd and CRI-O report an exit that nobody saw."""
+
+_ONE_LINE_BYTES = 4096
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +57,8 @@ class ExitSources:
     kill: Callable[[], None]
     """SIGKILL the first process and what else is in the cgroup."""
     lost_grace_seconds: float
+    log_path: str = ""
+    """The container's log; empty for none."""
     since: float
     """Reaper mark taken before the container existed."""
 
@@ -124,7 +131,7 @@ def _status(sources: ExitSources, code: int, ended_ns: int, *, monitor_lost: boo
         finished_at_ns=ended_ns,
         oom_killed=_was_oom_killed(sources),
         monitor_lost=monitor_lost,
-        message=_runtime_said(sources.bundle) if code != 0 else "",
+        message=_cause(sources) if code != 0 else "",
     )
 
 
@@ -134,8 +141,25 @@ def _was_oom_killed(sources: ExitSources) -> bool:
     return kills > 0 if kills >= 0 else (sources.bundle / OOM_FILE).exists()
 
 
-def _runtime_said(bundle: Path) -> str:
+def _cause(sources: ExitSources) -> str:
+    """Return why the program could not be executed at all, empty when it could."""
     try:
-        return first_error((bundle / RUNTIME_LOG).read_text(errors="replace"))
+        said = first_error((sources.bundle / RUNTIME_LOG).read_text(errors="replace"))
+    except OSError:
+        said = ""
+    return said or late_failure(_whole_log(sources.log_path))
+
+
+def _whole_log(path: str) -> str:
+    """Return a small log; nothing of one that is large, missing or no plain file (security rule F1)."""
+    if not path:
+        return ""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return ""
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _ONE_LINE_BYTES:
+            return ""
+        return file.read(_ONE_LINE_BYTES).decode(errors="replace")

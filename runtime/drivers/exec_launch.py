@@ -120,7 +120,7 @@ class ExecLauncher:
                 stdout=command.stdout,
                 stderr=command.stderr,
             )
-            pid = await self._started(program, files)
+            pid = await self._started(program, files, command)
             if command.ends_with_daemon:
                 files.keep(pid)
             else:
@@ -146,7 +146,9 @@ class ExecLauncher:
             self._id,
         ]
 
-    async def _started(self, program: RunningProgram, files: ExecFiles) -> int:
+    async def _started(
+        self, program: RunningProgram, files: ExecFiles, command: ExecCommand
+    ) -> int:
         """Wait until the runtime has started the process and return its pid."""
         try:
             exit_code = await program.wait()
@@ -163,6 +165,7 @@ class ExecLauncher:
                 first_error(_read_text(files.path("log"))),
                 program=self._command.name,
                 exit_code=exit_code,
+                entrypoint=command.words[0],
             )
         pid = files.read_pid()
         if not pid:

@@ -16,6 +16,7 @@ from runtime.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from runtime.formats.runtime_log import first_error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +37,14 @@ def _rule(
     return _Rule(pattern=compiled, error=error, cause=cause, remedy=remedy, reason=reason)
 
 
+_LATE = re.compile(
+    r"exec (?:container process\b.*|/\S*): (?:no such file or directory|exec format error|permission denied)$",
+    re.IGNORECASE,
+)
 _ENTRYPOINT = "check command and args of the container, and entrypoint and cmd of the image"
+
+_BAD_CWD = "BadWorkingDirectory"
+_ABOUT_ENTRYPOINT = ("ProgramNotExecutable", "ExecFormatError")
 
 _RULES = (
     _rule(
@@ -63,10 +71,10 @@ _RULES = (
         _ENTRYPOINT,
     ),
     _rule(
-        r"exec format error",
+        r"(?:exec|process) `?([^\s:`]+)`?: exec format error|exec format error",
         InvalidArgument,
         "ExecFormatError",
-        "the program is no executable for this machine",
+        "program {0} is no executable for this machine",
         'an image of another architecture, or a script without a first line "#!..."',
     ),
     _rule(
@@ -89,7 +97,7 @@ _RULES = (
         r"|no such file)|(?:chdir to cwd|setting cwd|cwd).*\(?\"?([^\"):]*)\"?\)?.*"
         r"(?:not a directory|permission denied|no such file)",
         InvalidArgument,
-        "BadWorkingDirectory",
+        _BAD_CWD,
         "the working directory {0} cannot be entered or made",
         "check the container's workingDir and the image's, and the user's rights on it",
     ),
@@ -159,14 +167,23 @@ def runtime_failure(
     program: str,
     exit_code: int | None = None,
     details: tuple[str, ...] = (),
+    entrypoint: str = "",
+    cwd: str = "",
 ) -> PodRuntimeError:
-    """Return the error for a failed runtime or monitor that said `said` (its first error)."""
+    """Return the error for a failed runtime or monitor that said `said` (its first error).
+
+    `entrypoint` and `cwd` are what was to be run and where, for runtimes that do not name them.
+    """
     text = said.strip()
     for rule in _RULES:
         found = rule.pattern.search(text)
         if found is None:
             continue
         named = next((group for group in found.groups() if group), "")
+        if rule.reason == _BAD_CWD and cwd and named and named != cwd:
+            continue  # the directory of a mount, then
+        if rule.reason in _ABOUT_ENTRYPOINT:
+            named = named or entrypoint
         cause = rule.cause.replace("{0}", named).replace("{text}", text).replace("  ", " ")
         told = details if "{text}" in rule.cause else (f"{program} said: {text}", *details)
         return rule.error(
@@ -187,6 +204,23 @@ def runtime_failure(
         exit_code=exit_code,
         details=details,
     )
+
+
+def late_failure(output: str) -> str:
+    """Return cause and remedy when a container's whole output is the runtime's word that its program cannot run.
+
+    By then the runtime has given up its log, so it writes where the program would (crun as JSON, runc as text). Empty
+    for any other output.
+    """
+    lines = output.splitlines()
+    words = lines[0].split(" ", 3) if len(lines) == 1 else []
+    if len(words) < 4 or words[1] != "stderr":
+        return ""
+    said = first_error(words[3])
+    if not _LATE.match(said):
+        return ""
+    error = runtime_failure("", said, program="")
+    return f"{error.cause}; {error.remedy}" if error.remedy else error.cause
 
 
 def missing_program(subject: str, program: str) -> InvalidArgument:

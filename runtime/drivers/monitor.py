@@ -8,6 +8,7 @@ deletes what the runtime may have made.
 import asyncio
 import os
 import signal
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,7 @@ class MonitorStart:
         except ValueError as error:
             raise Internal(subject, str(error), program="conmon") from error
         if answer is None or answer.pid == 0:
-            raise self._runtime_failure(request.bundle, answer, subject)
+            raise self._runtime_failure(request, answer, subject)
         monitor_pid = _read_pid(request.bundle / MONITOR_PID_FILE)
         return StartedMonitor(monitor_pid=monitor_pid, container_pid=answer.pid)
 
@@ -136,14 +137,17 @@ class MonitorStart:
                 os.kill(pid, signal.SIGKILL)
 
     def _runtime_failure(
-        self, bundle: Path, answer: CreateAnswer | None, subject: str
+        self, request: CreateRequest, answer: CreateAnswer | None, subject: str
     ) -> PodRuntimeError:
-        said = first_error(_read_text(bundle / RUNTIME_LOG))
+        said = first_error(_read_text(request.bundle / RUNTIME_LOG))
         if not said and answer is not None:
             said = first_error(answer.message)
         if not said and answer is None:
             said = "container not started: the monitor ended without an answer"
-        return runtime_failure(subject, said, program=self._command.name)
+        entrypoint, cwd = _what_and_where(request.spec)
+        return runtime_failure(
+            subject, said, program=self._command.name, entrypoint=entrypoint, cwd=cwd
+        )
 
     def _log_details(self, bundle: Path) -> tuple[str, ...]:
         said = first_error(_read_text(bundle / RUNTIME_LOG))
@@ -179,6 +183,16 @@ class MonitorStart:
             "_OCI_SYNCPIPE": str(sync_write),
             "_OCI_STARTPIPE": str(start_read),
         }
+
+
+def _what_and_where(spec: Mapping[str, object]) -> tuple[str, str]:
+    """Return a spec's program and working directory, as far as it has them."""
+    process = spec.get("process")
+    if not isinstance(process, dict):
+        return "", ""
+    words = process.get("args")
+    first = str(words[0]) if isinstance(words, list) and words else ""
+    return first, str(process.get("cwd", ""))
 
 
 def _log_driver(request: CreateRequest) -> str:

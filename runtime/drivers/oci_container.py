@@ -113,6 +113,7 @@ class OciContainer:
             oom_kills=self._oom_kills,
             kill=self._kill,
             lost_grace_seconds=self._settings.monitor_lost_grace_seconds,
+            log_path=parts.notes.log_path,
             since=parts.since,
         )
         status = await wait_for_exit(sources)

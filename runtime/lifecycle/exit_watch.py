@@ -114,4 +114,4 @@ def _reason(status: ExitStatus) -> tuple[str, str]:
             MONITOR_LOST,
             "the container's monitor ended before it; exit code and log may be wrong",
         )
-    return (COMPLETED if status.exit_code == 0 else ERROR), ""
+    return (COMPLETED if status.exit_code == 0 else ERROR), status.message

@@ -180,3 +180,41 @@ async def test_runtime_that_could_not_execute_the_program_is_quoted(case: Case) 
     assert "Exec format error" in (await case.told()).message
     (case.exits.directory / "ab").write_text("0")
     assert (await case.told()).message == ""
+
+
+REFUSED = "2026-11-25T19:59:28.05+00:00 stderr F exec /app: exec format error\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (REFUSED, "program /app is no executable"),
+        (REFUSED + REFUSED, ""),
+        (REFUSED + "x" * 5000, ""),
+        (None, ""),
+    ],
+)
+async def test_program_that_the_kernel_refused_is_told_from_the_log(
+    case: Case, tmp_path: Path, text: str | None, cause: str
+) -> None:
+    log = tmp_path / "0.log"
+    if text is not None:
+        log.write_text(text)
+    case.sources.log_path = str(log)
+    case.write(1)
+    message = (await case.told()).message
+    assert message.startswith(cause)
+    assert bool(message) is bool(cause)
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+async def test_log_that_is_no_plain_file_is_not_read(case: Case, tmp_path: Path, kind: str) -> None:
+    log = tmp_path / "0.log"
+    if kind == "fifo":
+        os.mkfifo(log)
+    else:
+        (tmp_path / "other").write_text(REFUSED)
+        log.symlink_to(tmp_path / "other")
+    case.sources.log_path = str(log)
+    case.write(1)
+    assert (await case.told()).message == ""

@@ -3,6 +3,7 @@
 import pytest
 
 from runtime.drivers.failure_causes import (
+    late_failure,
     missing_program,
     not_running,
     runtime_failure,
@@ -135,3 +136,47 @@ def test_named_errors() -> None:
     assert isinstance(missing_program("exec in a", "/x"), InvalidArgument)
     assert isinstance(not_running("exec in a"), FailedPrecondition)
     assert isinstance(unknown_container("open a"), NotFound)
+
+
+def test_program_that_the_runtime_does_not_name_is_named() -> None:
+    said = "open executable: Permission denied"
+    error = runtime_failure("create x", said, program="crun", entrypoint="/files/plain")
+    assert error.cause == "program /files/plain is a directory or has no execute permission"
+
+
+def test_directory_of_a_mount_is_not_taken_for_the_working_directory() -> None:
+    said = "mkdir `/etc/passwd/x`: Not a directory"
+    assert runtime_failure("c", said, program="crun", cwd="/").reason == "MountFailed"
+    assert runtime_failure("c", said, program="crun", cwd="/etc/passwd/x").reason == (
+        "BadWorkingDirectory"
+    )
+
+
+CRUN = '{"msg":"exec container process (missing dynamic library?) `/f/crlf`: No such file or directory","level":"error"}'
+STAMP = "2026-11-25T19:59:28.05+00:00"
+
+
+@pytest.mark.parametrize(
+    ("output", "cause"),
+    [
+        (f"{STAMP} stderr F {CRUN}\n", "program /f/crlf exists but the interpreter"),
+        (
+            f"{STAMP} stderr F exec /f/crlf: no such file or directory\n",
+            "program /f/crlf exists but",
+        ),
+        (f"{STAMP} stderr F exec /f/x: exec format error\n", "program /f/x is no executable"),
+        (
+            f'{STAMP} stderr F {{"msg":"exec container process `/f/x`: Exec format error","level":"error"}}\n',
+            "program /f/x is no executable",
+        ),
+        (f"{STAMP} stdout F exec /f/x: exec format error\n", ""),
+        (f"{STAMP} stderr F cat: /x: No such file or directory\n", ""),
+        (f"{STAMP} stderr F exec /f/x: exec format error\n{STAMP} stderr F more\n", ""),
+        ("garbage", ""),
+        ("", ""),
+    ],
+)
+def test_late_failure_is_told_only_when_it_is_all_there_is(output: str, cause: str) -> None:
+    found = late_failure(output)
+    assert found.startswith(cause)
+    assert bool(found) is bool(cause)
