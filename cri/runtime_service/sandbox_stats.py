@@ -17,11 +17,11 @@ from cri.translate.list_filters import sandbox_stats_filter
 from cri.translate.pod_stats import NetworkCounters, pod_stats
 from runtime.errors import PodRuntimeError, Unavailable
 from runtime.lifecycle import stats_sampling
-from runtime.lifecycle.cgroup_paths import filesystem_cgroup
 from runtime.records.list_filter import ContainerFilter
 from runtime.records.resources import CgroupUsage
 from runtime.records.sandbox import SandboxRecord, SandboxState
 from runtime.records.security import NamespaceMode
+from runtime.spec.cgroups_path import filesystem_cgroup
 
 log = logging.getLogger(__name__)
 

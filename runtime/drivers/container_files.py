@@ -5,7 +5,7 @@ One small JSON file on tmpfs, written once after create. Also knows which files 
 
 import json
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,9 @@ from runtime.drivers.monitor import (
     PID_FILE,
     RUNTIME_LOG,
 )
+from runtime.spec.cgroups_path import filesystem_cgroup
 
+_LIMITING = frozenset(("cpu", "memory", "pids", "devices"))
 CONFIG = "config.json"
 _NOTES = "driver.json"
 _OWN_FILES = (
@@ -79,7 +81,7 @@ def remove_files(bundle: Path) -> None:
 def planned_cgroup(bundle: Path, id: str) -> str:
     """Return the cgroup that a half-made container was to get, empty unless it can only be this container's.
 
-    Only the cgroupfs form is answered (an absolute path), and only when the container's id is part of the last name.
+    That is so only when the container's id is part of the last name. systemd's form is answered as systemd places it.
     """
     try:
         spec: object = json.loads((bundle / CONFIG).read_bytes())
@@ -87,9 +89,28 @@ def planned_cgroup(bundle: Path, id: str) -> str:
         return ""
     linux = spec.get("linux") if isinstance(spec, dict) else None
     path = linux.get("cgroupsPath") if isinstance(linux, dict) else None
-    if not isinstance(path, str) or not path.startswith("/") or ".." in path.split("/"):
+    path = filesystem_cgroup(path) if isinstance(path, str) else ""
+    if not path.startswith("/") or ".." in path.split("/"):
         return ""
     return posixpath.normpath(path) if id in posixpath.basename(path) else ""
+
+
+def misplaced_controllers(pid: int, cgroup: str) -> tuple[str, ...]:
+    """Return the controllers that limit a process in another cgroup than this one (security rule H4).
+
+    On v1 each limiting controller has a hierarchy, and a runtime that misses one leaves the container unlimited there;
+    on v2 (answered as `unified`) there is one for all, which matters only where no limiting controller is on v1.
+    """
+    places = dict(_cgroup_lines(f"/proc/{pid}/cgroup"))
+    limiting = {
+        name: path
+        for controllers, path in places.items()
+        for name in controllers.split(",")
+        if name in _LIMITING
+    }
+    if not limiting:
+        limiting = {"unified": places.get("", "")}
+    return tuple(sorted(name for name, path in limiting.items() if path != cgroup))
 
 
 def cgroup_of(pid: int) -> str:
@@ -103,15 +124,21 @@ def cgroup_of(pid: int) -> str:
 
 
 def _cgroup_path(file: str) -> str:
-    try:
-        lines = Path(file).read_text().splitlines()
-    except OSError:
-        return ""
     unified = ""
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
+    for controllers, path in _cgroup_lines(file):
         if "memory" in controllers.split(","):
             return path
         if not controllers:
             unified = path
     return unified
+
+
+def _cgroup_lines(file: str) -> Iterator[tuple[str, str]]:
+    """Yield controllers and path of each hierarchy; none of a process that is gone."""
+    try:
+        lines = Path(file).read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        yield controllers, path

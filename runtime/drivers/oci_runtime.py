@@ -14,6 +14,7 @@ from pathlib import Path
 from runtime.drivers.container_files import (
     ContainerNotes,
     cgroup_of,
+    misplaced_controllers,
     planned_cgroup,
     read_notes,
     remove_files,
@@ -111,11 +112,17 @@ class OciRuntimeDriver:
         init, monitor = open_both(started, subject)
         cgroup = cgroup_of(init.pid)
         wanted = planned_cgroup(request.bundle, request.id)
-        if wanted and cgroup != wanted:
+        misplaced = misplaced_controllers(init.pid, wanted) if wanted else ()
+        if misplaced:
             # Outside its pod's cgroup it would have no limit at all (security rule H4).
             init.close()
             monitor.close()
-            raise Internal(subject, f"it is in cgroup {cgroup or '/'} instead of {wanted}")
+            raise Internal(
+                subject,
+                f"it is in cgroup {cgroup or '/'} instead of {wanted} (by {', '.join(misplaced)})",
+                remedy=f"check that {self._command.name} has the cgroup driver of the kubelet",
+                reason="CgroupMisplaced",
+            )
         notes = ContainerNotes(log_path=request.log_path, cgroup=cgroup)
         write_notes(request.bundle, notes)
         identity = ContainerIdentity(

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from runtime.drivers.driver import ContainerHandle, CreateRequest
 from runtime.errors import FailedPrecondition, InvalidArgument
 from runtime.host.log_directory import OpenedLogDirectory, open_log_directory
-from runtime.lifecycle.cgroup_paths import filesystem_cgroup
 from runtime.lifecycle.container_namespaces import namespace_paths, uses_pause
 from runtime.lifecycle.container_rootfs import declared_volumes, mount_rootfs
 from runtime.lifecycle.container_sources import (
@@ -36,6 +35,7 @@ from runtime.lifecycle.sandbox_pause import ensure_pause
 from runtime.lifecycle.undo_steps import UndoSteps
 from runtime.records.container import ContainerRecord, ContainerUser
 from runtime.records.sandbox import SandboxRecord, SandboxState
+from runtime.spec.cgroups_path import filesystem_cgroup
 from runtime.spec.compose import container_spec, spec_notes
 from runtime.spec.document import Spec
 from runtime.spec.image_defaults import ImageDefaults

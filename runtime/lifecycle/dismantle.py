@@ -4,13 +4,13 @@ Every step is idempotent: it serves removal, the clean-up of what died half-way,
 changes no record and asks nobody.
 """
 
-from runtime.lifecycle.cgroup_paths import filesystem_cgroup
 from runtime.lifecycle.node import Node
 from runtime.lifecycle.sandbox_files import destroy_files
 from runtime.lifecycle.sandbox_network import detach_network
 from runtime.lifecycle.sandbox_pause import end_pause
 from runtime.records.container import ContainerRecord
 from runtime.records.sandbox import SandboxRecord
+from runtime.spec.cgroups_path import filesystem_cgroup
 
 
 async def dismantle_sandbox(node: Node, record: SandboxRecord) -> None:

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from runtime.drivers.driver import ContainerHandle, ExitStatus
 from runtime.errors import PodRuntimeError
-from runtime.lifecycle.cgroup_paths import filesystem_cgroup
 from runtime.lifecycle.event_stream import EventKind
 from runtime.lifecycle.node import Node
 from runtime.records.container import ContainerEvent, ContainerRecord, ContainerState, transition
 from runtime.records.security import NamespaceMode
+from runtime.spec.cgroups_path import filesystem_cgroup
 from runtime.store.changes import drop_intent, put_container
 from runtime.store.journal import IntentKind
 

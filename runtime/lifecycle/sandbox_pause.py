@@ -11,12 +11,11 @@ from dataclasses import replace
 
 from runtime.errors import FailedPrecondition, PodRuntimeError, Unavailable
 from runtime.host.host import PauseRequest, ProcessIdentity
-from runtime.lifecycle.cgroup_paths import filesystem_cgroup
 from runtime.lifecycle.event_stream import EventKind
 from runtime.lifecycle.node import Node
 from runtime.records.sandbox import SandboxRecord, SandboxState
 from runtime.records.security import NamespaceMode
-from runtime.spec.cgroups_path import cgroups_path
+from runtime.spec.cgroups_path import cgroups_path, filesystem_cgroup
 from runtime.store.changes import put_sandbox
 
 log = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ import logging
 from dataclasses import dataclass, replace
 
 from runtime.errors import FailedPrecondition, PodRuntimeError
-from runtime.lifecycle.cgroup_paths import filesystem_cgroup
 from runtime.lifecycle.node import Node
 from runtime.lifecycle.object_names import container_name
 from runtime.records.container import ContainerRecord, ContainerState
 from runtime.records.list_filter import ContainerFilter
 from runtime.records.resources import CgroupUsage, CpuUsage, WritableLayerUsage
+from runtime.spec.cgroups_path import filesystem_cgroup
 
 _SHORTEST_INTERVAL_NS = 500_000_000
 """Two readings closer than this say little about a rate."""

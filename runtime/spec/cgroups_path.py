@@ -1,4 +1,4 @@
-"""Where a container's cgroup is, in the form that the cgroup driver wants.
+"""Where a container's cgroup is, in the form that the cgroup driver wants and in the hierarchy.
 
 The two forms are told apart by the parent's `.slice`; a parent of the other driver's form is refused, as in CRI-O, because
 the OCI runtime would silently make a cgroup outside of the pod's (containerd accepts it).
@@ -13,6 +13,7 @@ DEFAULT_SLICE = "system.slice"
 """For pods without a cgroup parent, with systemd."""
 
 _UNIT_PREFIX = "lading"
+_SUFFIX = ".slice"
 
 
 def cgroups_path(parent: str, container_id: str, *, systemd: bool) -> str:
@@ -27,6 +28,25 @@ def cgroups_path(parent: str, container_id: str, *, systemd: bool) -> str:
         return f"{unit}:{_UNIT_PREFIX}:{container_id}"
     above = parent.strip("/")
     return f"/{above}/{container_id}" if above else f"{DEFAULT_PARENT}/{container_id}"
+
+
+def filesystem_cgroup(cgroups_path: str) -> str:
+    """Return where that is below each hierarchy's root, empty for an empty path.
+
+    systemd puts a slice below those that its name starts with (systemd.slice(5)).
+    """
+    parts = cgroups_path.split(":")
+    if len(parts) != 3:
+        return cgroups_path
+    slice_name, prefix, name = parts
+    return f"{_expanded_slice(slice_name)}/{prefix}-{name}.scope"
+
+
+def _expanded_slice(name: str) -> str:
+    if name in ("", "-.slice"):
+        return ""
+    words = name.removesuffix(_SUFFIX).split("-")
+    return "".join(f"/{'-'.join(words[:n])}{_SUFFIX}" for n in range(1, len(words) + 1))
 
 
 def check_cgroup_parent(parent: str, *, systemd: bool) -> None:

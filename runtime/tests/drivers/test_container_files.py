@@ -10,6 +10,7 @@ from runtime.drivers import container_files
 from runtime.drivers.container_files import (
     ContainerNotes,
     cgroup_of,
+    misplaced_controllers,
     planned_cgroup,
     read_notes,
     remove_files,
@@ -44,6 +45,42 @@ def test_only_the_drivers_files_are_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["exec-dir", "log", "pid"]
 
 
+def fake_cgroup_files(monkeypatch: pytest.MonkeyPatch, texts: dict[str, str | None]) -> None:
+    class Files(type(Path())):  # type: ignore[misc]
+        def read_text(self, *_: object) -> str:
+            text = texts[str(self)]
+            if text is None:
+                raise FileNotFoundError
+            return text
+
+    monkeypatch.setattr(container_files, "Path", Files)
+
+
+V1 = "5:name=systemd:/\n4:memory:/p/a\n3:cpu,cpuacct:/p/a\n2:pids:/p/a\n1:devices:/p/a\n0::/\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "misplaced"),
+    [
+        (V1, ()),
+        (V1.replace("pids:/p/a", "pids:/"), ("pids",)),
+        (
+            V1.replace("cpu,cpuacct:/p/a", "cpu,cpuacct:/p").replace("memory:/p/a", "memory:/p/b"),
+            ("cpu", "memory"),
+        ),
+        ("0::/p/a\n", ()),
+        ("0::/p\n", ("unified",)),
+        ("1:name=systemd:/x\n0::/p/a\n", ()),
+        (None, ("unified",)),
+    ],
+)
+def test_each_limiting_controller_must_have_the_container_in_its_cgroup(
+    monkeypatch: pytest.MonkeyPatch, text: str | None, misplaced: tuple[str, ...]
+) -> None:
+    fake_cgroup_files(monkeypatch, {"/proc/7/cgroup": text})
+    assert misplaced_controllers(7, "/p/a") == misplaced
+
+
 def test_own_cgroup_is_never_a_containers() -> None:
     assert cgroup_of(os.getpid()) == ""
 
@@ -61,16 +98,7 @@ def test_own_cgroup_is_never_a_containers() -> None:
 def test_cgroup_is_that_of_the_memory_controller(
     monkeypatch: pytest.MonkeyPatch, container: str | None, own: str, answer: str
 ) -> None:
-    texts = {"/proc/7/cgroup": container, "/proc/self/cgroup": own}
-
-    class Files(type(Path())):  # type: ignore[misc]
-        def read_text(self, *_: object) -> str:
-            text = texts[str(self)]
-            if text is None:
-                raise FileNotFoundError
-            return text
-
-    monkeypatch.setattr(container_files, "Path", Files)
+    fake_cgroup_files(monkeypatch, {"/proc/7/cgroup": container, "/proc/self/cgroup": own})
     assert cgroup_of(7) == answer
 
 
@@ -87,7 +115,9 @@ def test_cgroup_of_a_process_that_is_gone() -> None:
         ('{"linux": {"cgroupsPath": "/pods/lading-ab.scope"}}', "/pods/lading-ab.scope"),
         ('{"linux": {"cgroupsPath": "/pods"}}', ""),
         ('{"linux": {"cgroupsPath": "/pods/../ab"}}', ""),
-        ('{"linux": {"cgroupsPath": "kube.slice:lading:ab"}}', ""),
+        ('{"linux": {"cgroupsPath": "kube.slice:lading:ab"}}', "/kube.slice/lading-ab.scope"),
+        ('{"linux": {"cgroupsPath": "kube.slice:lading:x"}}', ""),
+        ('{"linux": {"cgroupsPath": "a/../b.slice:lading:ab"}}', ""),
         ('{"linux": {}}', ""),
         ("{}", ""),
         ("[]", ""),

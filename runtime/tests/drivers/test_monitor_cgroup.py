@@ -46,6 +46,17 @@ async def test_thread_joins_each_hierarchy_and_starts_programs(tmp_path: Path) -
     assert inner.is_dir()  # a monitor lives in it
 
 
+async def test_what_a_killed_daemon_left_is_used_again_or_removed(tmp_path: Path) -> None:
+    left = [tmp_path / name / "monitors" for name in ("memory", "cpu")]
+    for directory in left:
+        directory.mkdir(parents=True)
+    hierarchies = {name: str(tmp_path / name) for name in ("memory", "cpu")}
+    cgroup = MonitorCgroup("monitors", hierarchies)
+    cgroup.start()
+    cgroup.stop()  # without a container: its thread never came to be
+    assert not any(directory.exists() for directory in left)
+
+
 async def test_hierarchy_that_refuses_is_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
