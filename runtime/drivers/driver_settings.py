@@ -3,8 +3,7 @@
 Plain values; each limit states its reason. Paths are this instance's own, so that instances never see each other.
 """
 
-import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.drivers.exit_files import ExitFiles
@@ -36,6 +35,9 @@ class OciRuntimeSettings:
     start_timeout_seconds: float = 240.0
     command_timeout_seconds: float = 120.0
     """Any other verb; kubelet's own limit for most calls is 2 minutes."""
+    max_parallel_starts: int = 16
+    """Creates and starts of this handler that run at once: more only contend for the cgroup lock. Per handler, so that
+    one whose runtime hangs does not hold up the others."""
     slow_call_seconds: float = 30.0
     monitor_lost_grace_seconds: float = 1.0
     """How long a container whose monitor died may go on before it is killed: its output goes nowhere."""
@@ -51,5 +53,3 @@ class DriverServices:
     exit_files: ExitFiles
     monitor_cgroup: MonitorCgroup
     cgroups: CgroupLayout
-    start_limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(16))
-    """Creates and starts that run at once, over all handlers: more only contend for the cgroup lock."""

@@ -73,8 +73,10 @@ class OciContainer:
         services: DriverServices,
         settings: OciRuntimeSettings,
         command: OciCommand,
+        start_limit: asyncio.Semaphore,
     ) -> None:
         self._parts = parts
+        self._start_limit = start_limit
         self._services = services
         self._settings = settings
         self._command = command
@@ -154,7 +156,7 @@ class OciContainer:
         async with (
             logged_operation("start", self.id, self._settings.slow_call_seconds),
             self._changing,
-            self._services.start_limit,
+            self._start_limit,
         ):
             self._made_here = False  # from here on only the runtime knows whether it was started
             await self._command.call(

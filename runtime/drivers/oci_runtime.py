@@ -53,6 +53,7 @@ class OciRuntimeDriver:
         self._settings = settings
         self._services = services
         self._command = OciCommand(services.programs, settings)
+        self._start_limit = asyncio.Semaphore(max(1, settings.max_parallel_starts))
         self._monitors = MonitorStart(services, settings, self._command)
 
     async def probe(self) -> DriverFeatures:
@@ -80,7 +81,7 @@ class OciRuntimeDriver:
         """Create a container; see ContainerDriver."""
         async with (
             logged_operation("create", request.id, self._settings.slow_call_seconds),
-            self._services.start_limit,
+            self._start_limit,
         ):
             write_config(request.bundle, request.spec)
             _log.debug("spec of %s: %s", request.id, request.spec)
@@ -153,7 +154,7 @@ class OciRuntimeDriver:
             notes=notes,
             since=since,
         )
-        return OciContainer(parts, self._services, self._settings, self._command)
+        return OciContainer(parts, self._services, self._settings, self._command, self._start_limit)
 
     async def open(self, id: str, bundle: Path, identity: ContainerIdentity) -> OciContainer:
         """Take up a container after a restart; see ContainerDriver."""

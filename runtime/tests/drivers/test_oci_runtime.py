@@ -185,3 +185,30 @@ async def test_nonsense_from_the_runtimes_list_is_internal(scene: FakePrograms) 
     with pytest.raises(Internal):
         await scene.driver.enumerate()
     program.write_text(good)
+
+
+async def test_no_more_creates_and_starts_than_allowed_run_at_once(tmp_path: Path) -> None:
+    async with fake_programs(tmp_path, max_parallel_starts=1) as scene:
+        first = await scene.driver.create(scene.request())
+        scene.hang("create")
+        waiting, held = scene.request(), scene.request()
+        async with asyncio.TaskGroup() as group:
+            hanging = group.create_task(scene.driver.create(waiting))
+            async with asyncio.timeout(10):
+                while not (waiting.bundle / "config.json").exists():
+                    await asyncio.sleep(0.001)
+            second = group.create_task(scene.driver.create(held))
+            starting = group.create_task(first.start())
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await asyncio.shield(starting)
+            assert not (held.bundle / "config.json").exists()
+            scene.pass_again("create")
+            hanging.cancel()
+        await second
+        assert starting.done()
+
+
+async def test_limit_of_starts_is_at_least_one(tmp_path: Path) -> None:
+    async with fake_programs(tmp_path, max_parallel_starts=0) as scene:
+        await (await scene.driver.create(scene.request())).start()
