@@ -16,6 +16,7 @@ from cri.api import api_pb2
 from e2e.bench.contender import NAMES, Contender, start_contender
 from e2e.bench.measurements import Surroundings, big_list, memory, pod_cycle, pods_in_parallel
 from e2e.bench.results import Results, as_json, as_markdown, as_text
+from e2e.bench.streaming_measurements import StreamingPod, exec_latency, throughput
 from e2e.cgroup_setup import cgroups_for
 from e2e.images.catalogue import IDLE
 from e2e.session import private_session
@@ -33,6 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--containers", type=int, default=200, help="containers for the big list")
     parser.add_argument("--idle-pods", type=int, default=20, help="pods for the memory figure")
     parser.add_argument("--starts", type=int, default=5, help="daemon starts")
+    parser.add_argument("--streams", type=int, default=3, help="rounds of 256 MiB per stream")
     parser.add_argument("--pid-mode", choices=sorted(PID_MODES), default="container")
     parser.add_argument("--json", type=Path, help="write all samples here")
     parser.add_argument("--markdown", type=Path, help="write the table here")
@@ -63,11 +65,31 @@ def measure(
             name = f"{contender.name}-l"
             measured = big_list(contender, place, name, options.containers, 50)
             results.add(contender.name, measured)
+    if options.streams:
+        measure_streams(contenders, place, options, results)
     for _ in range(options.starts):
         for contender in contenders:
             seconds = contender.time_start()
             results.add(contender.name, {"daemon start": [seconds * 1000]})
     return results
+
+
+def measure_streams(
+    contenders: list[Contender],
+    place: Surroundings,
+    options: argparse.Namespace,
+    results: Results,
+) -> None:
+    """Measure short execs and long streams, contenders interleaved."""
+    pods = [StreamingPod(contender, place, f"{contender.name}-s") for contender in contenders]
+    for _ in range(options.rounds):
+        for pod in pods:
+            results.add(pod.contender.name, exec_latency(pod))
+    for _ in range(options.streams):
+        for pod in pods:
+            results.add(pod.contender.name, throughput(pod, Path(place.log_root)))
+    for pod in pods:
+        pod.remove()
 
 
 def conditions(options: argparse.Namespace) -> str:

@@ -19,6 +19,12 @@ AIMS: tuple[tuple[str, float, str], ...] = (
     ("pods up/s", 1.5, "at least"),
     ("MB per idle pod", 0.15, "at most"),
     ("MB of daemon", 1.0, "at most"),
+    ("crictl exec true", 0.6, "at most"),
+    ("client-go exec true", 0.6, "at most"),
+    ("MB/s exec out", 0.8, "at least"),
+    ("MB/s exec in", 0.8, "at least"),
+    ("MB/s forward out", 0.8, "at least"),
+    ("MB/s forward in", 0.8, "at least"),
 )
 
 

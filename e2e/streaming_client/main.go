@@ -202,25 +202,32 @@ func (c *counter) hex() string {
 	return hex.EncodeToString(c.sum.Sum(nil))
 }
 
-// generator gives a fixed number of bytes that do not repeat soon.
+// generator gives a fixed number of bytes out of a long block that a frame never holds whole.
 type generator struct {
-	left  int64
-	state uint64
-	sum   hash.Hash
+	left int64
+	at   int
+	sum  hash.Hash
 }
+
+var block = func() []byte {
+	made := make([]byte, 1<<20-3)
+	state := uint64(1)
+	for at := range made {
+		state = state*6364136223846793005 + 1442695040888963407
+		made[at] = byte(state >> 56)
+	}
+	return made
+}()
 
 func (g *generator) Read(data []byte) (int, error) {
 	if g.left == 0 {
 		return 0, io.EOF
 	}
-	count := min(int64(len(data)), g.left)
-	for at := range count {
-		g.state = g.state*6364136223846793005 + 1442695040888963407
-		data[at] = byte(g.state >> 56)
-	}
-	g.left -= count
+	count := copy(data[:min(int64(len(data)), g.left)], block[g.at:])
+	g.at = (g.at + count) % len(block)
+	g.left -= int64(count)
 	g.sum.Write(data[:count])
-	return int(count), nil
+	return count, nil
 }
 
 // queue tells one size and then nothing more.

@@ -1,0 +1,178 @@
+"""Measurements of streaming: latency of a short exec, and throughput of exec, attach and port-forward in each direction.
+
+The clients are crictl and client-go (e2e/streaming_client), the same programs against each contender.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from cri.api import api_pb2
+from e2e.bench.contender import Contender
+from e2e.bench.measurements import Samples, Surroundings, milliseconds
+from e2e.cri_client import DEADLINE
+from e2e.images.catalogue import BUSYBOX
+from e2e.kubelet_requests import ContainerShape, container_config, pod_config
+from e2e.registry import free_port
+from e2e.streaming_client import Report, built_client, run_reports
+from e2e.tool_paths import CRI_TOOLS, built_tool
+
+MIB = 1024 * 1024
+SIZE = 256 * MIB
+_BLOCK = 256 * 1024
+# dd moves whole blocks; busybox's head and wc look at each byte and would be what is measured.
+_SEND = f"dd if=/dev/zero bs=256k count={SIZE // _BLOCK} 2>/dev/null"
+_COUNT = (
+    f"dd bs=64k count={SIZE // 65536} iflag=fullblock of=/dev/null 2>&1"
+    f" | grep -c '^{SIZE // 65536}+0 records in'"
+)
+_COUNTED = b"1\n"
+"""What a sink answers once every byte has arrived."""
+_SERVE = f"nc -ll -p 8080 -e dd if=/dev/zero bs=256k count={SIZE // _BLOCK}"
+_SINK = f'nc -ll -p 8081 -e sh -c "{_COUNT}"'
+
+
+class StreamingPod:
+    """A pod with what the measurements talk to."""
+
+    def __init__(self, contender: Contender, place: Surroundings, name: str) -> None:
+        """Run the pod and its main container."""
+        self.contender = contender
+        self.client = contender.client
+        self.client.pull(BUSYBOX)
+        self.shape = place.shape(name)
+        self.config = pod_config(self.shape)
+        self.id = self.client.run_pod(self.config)
+        self.main = self.container("main", "sleep 86400")
+        self.container("serve", _SERVE)
+        self.container("sink", _SINK)
+        self._attached = 0
+
+    def container(self, name: str, script: str, *, stdin: bool = False) -> str:
+        """Start one more container."""
+        wanted = ContainerShape(name=name, command=("sh", "-c", script))
+        config = container_config(self.shape, wanted)
+        config.stdin = config.stdin_once = stdin
+        container = self.client.create(self.id, config, self.config)
+        self.client.start(container)
+        return container
+
+    def exec_url(self, *words: str, stdin: bool = False) -> str:
+        """Ask for an exec in the main container."""
+        request = api_pb2.ExecRequest(
+            container_id=self.main, cmd=words, stdin=stdin, stdout=True, stderr=True
+        )
+        url: str = self.client.runtime.Exec(request, timeout=DEADLINE).url
+        return url
+
+    def attach_url(self, script: str) -> str:
+        """Start a container that waits for a line, and ask for an attach to it."""
+        self._attached += 1
+        container = self.container(f"attach-{self._attached}", script, stdin=True)
+        request = api_pb2.AttachRequest(
+            container_id=container, stdin=True, stdout=True, stderr=True
+        )
+        url: str = self.client.runtime.Attach(request, timeout=DEADLINE).url
+        return url
+
+    def forward_url(self) -> str:
+        """Ask for a port-forward."""
+        request = api_pb2.PortForwardRequest(pod_sandbox_id=self.id)
+        url: str = self.client.runtime.PortForward(request, timeout=DEADLINE).url
+        return url
+
+    def remove(self) -> None:
+        """Remove the pod."""
+        self.client.stop_pod(self.id)
+        self.client.remove_pod(self.id)
+
+
+def exec_latency(pod: StreamingPod) -> Samples:
+    """Measure `exec true`: the whole of crictl, and connect to status in client-go."""
+    crictl = [str(built_tool(CRI_TOOLS, "crictl")), "-r", pod.contender.daemon.address]
+    words = [*crictl, "exec", pod.main, "true"]
+    whole = milliseconds(lambda: subprocess.run(words, check=True, capture_output=True))
+    (report,) = run_reports([pod.exec_url("true")])
+    return {"crictl exec true": [whole], "client-go exec true": [report.milliseconds]}
+
+
+def throughput(pod: StreamingPod, folder: Path) -> Samples:
+    """Measure MB/s of 256 MiB in each direction of each kind of stream."""
+    send = ("-stdin", "-send", str(SIZE))
+    rates = {
+        "exec out": _rate(run_reports([pod.exec_url("sh", "-c", _SEND)])),
+        "exec in": _rate_in(run_reports([pod.exec_url("sh", "-c", _COUNT, stdin=True)], *send)),
+        "attach out": _rate(
+            run_reports([pod.attach_url(f"cat >/dev/null; {_SEND}")], "-stdin", "-send", "0")
+        ),
+        "attach in": _rate_in(run_reports([pod.attach_url(_COUNT)], *send)),
+    }
+    rates |= _forward_rates(pod, folder)
+    return {f"MB/s {name}": [rate] for name, rate in rates.items()}
+
+
+def _rate(reports: list[Report]) -> float:
+    (report,) = reports
+    if report.error or report.stdout_bytes != SIZE:
+        raise RuntimeError(f"{report.stdout_bytes} bytes came of {SIZE}; {report.error}")
+    return SIZE / 1000 / report.milliseconds
+
+
+def _rate_in(reports: list[Report]) -> float:
+    (report,) = reports
+    counted = hashlib.sha256(_COUNTED).hexdigest()
+    if report.error or report.stdout_sha256 != counted:
+        raise RuntimeError(f"not all of {SIZE} bytes arrived; {report.error}")
+    return SIZE / 1000 / report.milliseconds
+
+
+def _forward_rates(pod: StreamingPod, folder: Path) -> dict[str, float]:
+    out, into = free_port(), free_port()
+    log = folder / f"forward-{pod.contender.name}.log"
+    words = [str(built_client()), "port-forward", pod.forward_url(), f"{out}:8080", f"{into}:8081"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(words, stdout=output, stderr=output)
+    try:
+        while log.read_bytes().count(b"Forwarding from") < 2:
+            time.sleep(0.02)
+        return {"forward out": _receive(out), "forward in": _send(into)}
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _receive(port: int) -> float:
+    begin = time.perf_counter()
+    count = 0
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        while block := connection.recv(_BLOCK):
+            count += len(block)
+    if count != SIZE:
+        raise RuntimeError(f"{count} bytes came of {SIZE}")
+    return SIZE / 1e6 / (time.perf_counter() - begin)
+
+
+def _send(port: int) -> float:
+    block = bytes(_BLOCK)
+    begin = time.perf_counter()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+
+        def feed() -> None:
+            for _ in range(SIZE // _BLOCK):
+                connection.sendall(block)
+
+        sender = threading.Thread(target=feed)
+        sender.start()
+        # The count comes before we end our direction: containerd cuts answers that come after it.
+        counted = b""
+        while answer := connection.recv(_BLOCK):
+            counted += answer
+        sender.join()
+    if counted != _COUNTED:
+        raise RuntimeError(f"{counted!r} bytes arrived of {SIZE}")
+    return SIZE / 1e6 / (time.perf_counter() - begin)
