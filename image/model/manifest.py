@@ -126,19 +126,19 @@ def _read_index(document: JsonObject, media_type: str) -> Index:
 
 def _agreed_kind(document: JsonObject, header: str) -> ManifestKind:
     """Ask header, `mediaType` and shape, and accept only one opinion."""
-    shape = _shape(document)
     stated = document.text("mediaType", default="")
     declared = [name for name in (_specific(header), stated) if name]
     for name in declared:
-        kind = manifest_kind(name)
-        if kind is None:
+        if manifest_kind(name) is None:
             raise FailedPrecondition(
                 document.subject,
                 f"unsupported manifest format {name[:200]!r}",
                 remedy="pull an image of docker schema 2 or OCI form",
                 reason="UnsupportedManifest",
             )
-        if kind is not shape:
+    shape = _shape(document)
+    for name in declared:
+        if manifest_kind(name) is not shape:
             raise _refused(
                 document.subject, f"is declared as {name} but has the shape of a {shape.value}"
             )

@@ -105,13 +105,16 @@ def descriptor_of(
     return described
 
 
-def manifest_of(config: bytes, layers: Sequence[PushedLayer], *, docker: bool = False) -> bytes:
+def manifest_of(
+    config: bytes, layers: Sequence[PushedLayer], *, docker: bool = False, config_type: str = ""
+) -> bytes:
     """Make the manifest of an image."""
+    usual = DOCKER_CONFIG if docker else OCI_CONFIG
     return json_bytes(
         {
             "schemaVersion": 2,
             "mediaType": DOCKER_MANIFEST if docker else OCI_MANIFEST,
-            "config": descriptor_of(config, DOCKER_CONFIG if docker else OCI_CONFIG),
+            "config": descriptor_of(config, config_type or usual),
             "layers": [
                 descriptor_of(layer.blob, DOCKER_LAYER_GZIP if docker else layer.media_type)
                 for layer in layers

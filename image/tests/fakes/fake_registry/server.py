@@ -85,7 +85,7 @@ class FakeRegistry:
         """What clients did against the specification; tests assert that it is empty."""
         self.released = threading.Event()
         self._faults: list[Fault] = []
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -111,10 +111,11 @@ class FakeRegistry:
         layers: Sequence[PushedLayer],
         config: bytes | None = None,
         docker: bool = False,
+        config_type: str = "",
     ) -> PushedImage:
         """Store an image and give what was stored."""
         config = config_of(layers) if config is None else config
-        manifest = manifest_of(config, layers, docker=docker)
+        manifest = manifest_of(config, layers, docker=docker, config_type=config_type)
         media_type = DOCKER_MANIFEST if docker else OCI_MANIFEST
         for content in (config, *(layer.blob for layer in layers)):
             self.push_blob(repository, content)
@@ -186,10 +187,18 @@ class FakeRegistry:
         with self._lock:
             return [request for request in self.requests if part in request.path]
 
+    def wait_seen(self, part: str) -> bool:
+        """Wait in a thread until a request came whose path contains `part`."""
+        with self._lock:
+            return self._lock.wait_for(
+                lambda: any(part in request.path for request in self.requests), _STALL_LIMIT
+            )
+
     def note(self, request: SeenRequest) -> None:
         """Record a request and what is wrong with it."""
         with self._lock:
             self.requests.append(request)
+            self._lock.notify_all()
             if request.headers.get("accept-encoding") != "identity":
                 self.violations.append(f"{request.path}: content coding was not excluded")
             if request.headers.get("host") != self.host:
