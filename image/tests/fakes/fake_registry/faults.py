@@ -8,6 +8,7 @@ FaultKind = Literal[
     "short_body",
     "short_unannounced",
     "stall",
+    "drip",
     "wrong_bytes",
     "lying_length",
     "extra_bytes",
@@ -22,6 +23,7 @@ reset: the connection is reset after `at_byte` bytes of the body.
 short_body: the connection is closed politely after `at_byte` bytes.
 short_unannounced: the same without a Content-Length, so that only the size tells.
 stall: nothing more is sent after `at_byte` bytes, until the registry closes.
+drip: a byte now and then, until the registry closes or the client gives up.
 wrong_bytes: the byte at `at_byte` is another one; length and headers are right.
 lying_length: Content-Length says `at_byte` more than there is; then the connection is closed.
 extra_bytes: `at_byte` bytes more than there are, announced by no length.

@@ -40,6 +40,8 @@ from image.tests.fakes.fake_registry.routes import Answer, Routes
 
 _STALL_LIMIT = 30.0  # seconds; a test that forgets to close still ends
 
+_DRIP_PAUSE = 0.01
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeenRequest:
@@ -342,6 +344,8 @@ class _Handler(BaseHTTPRequestHandler):
                 length = len(answer.body) + fault.at_byte
                 self._send(answer.status, answer.headers, answer.body, length)
                 self.close_connection = True
+            case "drip":
+                self._drip(answer)
             case _:
                 self._break_off(answer, fault)
 
@@ -349,6 +353,18 @@ class _Handler(BaseHTTPRequestHandler):
         size, first = len(answer.whole), len(answer.whole) - len(answer.body) + 1
         headers = [("Content-Range", f"bytes {first}-{size - 1}/{size}")]
         self._send(206, headers, answer.whole[first:])
+
+    def _drip(self, answer: Answer) -> None:
+        self._send(answer.status, answer.headers, b"", len(answer.body))
+        for position in range(len(answer.body)):
+            if self.server.registry.released.wait(_DRIP_PAUSE):
+                break
+            try:
+                self.wfile.write(answer.body[position : position + 1])
+                self.wfile.flush()
+            except OSError:
+                break  # the client has hung up, as it should
+        self.close_connection = True
 
     def _break_off(self, answer: Answer, fault: Fault) -> None:
         """Send the head and the first bytes, then reset, close or stall."""
