@@ -21,6 +21,7 @@ from image.pull_settings import PullSettings
 from image.store.image_store import ImageStore, PullSpace
 from image.worker.daemon_side import PullConversation, ask_tags, worker_pool
 from image.worker.download_slots import DownloadSlots
+from image.worker.endpoint_question import EndpointAnswer, ask_endpoints
 from image.worker.messages import PullEvent, WorkerRequest
 from image.worker.neighbours import Neighbours
 from image.worker.pull_picture import PullOutcome, PullPicture, PullView
@@ -36,6 +37,10 @@ __all__ = [
     "Supervisor",
     "WorkerLauncher",
 ]
+
+
+RESOLVE_SECONDS = 110.0
+"""For asking a dozen endpoints of which some do not answer."""
 
 
 class Supervisor(Protocol):
@@ -192,6 +197,19 @@ class Puller:
             pulled_new = pulled_new or before is None or before.id != record.id
             records.append(record)
         return PulledTags(records=tuple(records), pulled_new=pulled_new)
+
+    async def endpoints(
+        self, reference_text: str, *, auth: RegistryAuth | None = None
+    ) -> tuple[EndpointAnswer, ...]:
+        """Ask every endpoint of a reference what it says, as a pull would; downloads nothing.
+
+        Raises:
+            InvalidArgument: the reference, hosts.toml or the credentials have an error.
+            ImageError: why they could not be asked.
+        """
+        key = _Key(parse_reference(reference_text), "", auth)
+        request = self._request(key, "", task="resolve")
+        return await ask_endpoints(self._workers, request, RESOLVE_SECONDS)
 
     async def close(self) -> None:
         """End the worker that is kept warm; running pulls end with their tasks."""

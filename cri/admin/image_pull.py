@@ -5,14 +5,14 @@ A pull of an operator is the kubelet's in every respect: equal ones are joined, 
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from cri.admin.arguments import Arguments
 from cri.admin.parts import AdminParts
 from cri.admin.texts import seconds
 from image.errors import Unavailable
 from image.model.records import ImageRecord, RegistryAuth
-from image.model.reference import parse_reference
+from image.model.reference import parse_bare_name, parse_reference
 from image.pull import RunningPull
 from image.worker.pull_picture import PullPicture
 
@@ -34,23 +34,21 @@ async def pull_image(
     """
     reference = arguments.text("reference")
     platform = arguments.text("platform", "")
-    auth = read_auth(arguments)
+    auth, all_tags = read_auth(arguments), arguments.flag("all_tags")
     arguments.finish()
-    name = str(parse_reference(reference))
-    follow = PullFollower(parts, name)
-    outcome: asyncio.Future[ImageRecord] = asyncio.get_running_loop().create_future()
+    name = str(parse_bare_name(reference) if all_tags else parse_reference(reference))
+    follow = PullFollower(parts, name.rpartition(":")[0] + ":" if all_tags else name)
+    outcome: asyncio.Future[Sequence[ImageRecord]] = asyncio.get_running_loop().create_future()
 
     async def work() -> None:
         try:
-            record = await parts.puller.pull(
-                reference, auth=auth, platform=platform, caller="operator"
-            )
+            records = await _pull(parts, reference, auth, platform, all_tags=all_tags)
         except Exception as error:  # noqa: BLE001 - told by the generator below
             if not outcome.done():
                 outcome.set_exception(error)
         else:
             if not outcome.done():
-                outcome.set_result(record)
+                outcome.set_result(records)
 
     running = parts.node.supervisor.spawn(work(), name=f"operator pulls {name}")
     ended = Unavailable(name, "the pull was ended", reason="PullCancelled")
@@ -63,10 +61,28 @@ async def pull_image(
             if line is not None:
                 yield line
             await asyncio.wait([outcome], timeout=TICK_SECONDS)
-        yield follow.outcome(outcome.result())
+        for record in outcome.result():
+            yield follow.outcome(record)
     finally:
         running.cancel()
         outcome.cancel()
+
+
+async def _pull(
+    parts: AdminParts,
+    reference: str,
+    auth: RegistryAuth | None,
+    platform: str,
+    *,
+    all_tags: bool,
+) -> Sequence[ImageRecord]:
+    if not all_tags:
+        pulling = parts.puller.pull(reference, auth=auth, platform=platform, caller="operator")
+        return (await pulling,)
+    found = await parts.puller.pull_all_tags(
+        reference, auth=auth, platform=platform, caller="operator"
+    )
+    return found.records
 
 
 async def list_pulls(parts: AdminParts, arguments: Arguments) -> dict[str, object]:
@@ -94,6 +110,7 @@ class PullFollower:
     """Watches one pull from outside and tells it line by line."""
 
     def __init__(self, parts: AdminParts, reference: str) -> None:
+        """`reference` is a whole one, or ends with a colon and means every tag."""
         self._parts = parts
         self._reference = reference
         self._begin = asyncio.get_running_loop().time()
@@ -103,7 +120,7 @@ class PullFollower:
     def line(self) -> dict[str, object] | None:
         """Return what the pull looks like now; None while nothing new can be said."""
         for one in self._parts.puller.pulls():
-            if one.reference == self._reference:
+            if self._is_meant(one.reference):
                 self._picture = one.picture
                 fields = pull_fields(one)
                 fields.pop("age_seconds")
@@ -113,15 +130,20 @@ class PullFollower:
                 return {"schema": SCHEMA, "event": "progress", **fields}
         return None
 
+    def _is_meant(self, name: str) -> bool:
+        if self._reference.endswith(":"):
+            return name.startswith(self._reference)
+        return name == self._reference
+
     def outcome(self, record: ImageRecord) -> dict[str, object]:
-        """Return the last line."""
+        """Return the line of an image that is here now."""
         view = self._picture.now() if self._picture else None
         layers = [one.phase for one in view.layers] if view else []
         spent = view.phase_seconds if view else {}
         return {
             "schema": SCHEMA,
             "event": "done",
-            "reference": self._reference,
+            "reference": self._name_of(record),
             "id": record.id,
             "digests": list(record.repo_digests),
             "tags": list(record.repo_tags),
@@ -130,8 +152,12 @@ class PullFollower:
             "seconds": seconds(asyncio.get_running_loop().time() - self._begin),
             "phases": {name: seconds(value) for name, value in spent.items()},
             "layers": len(record.layers),
-            "layers_reused": layers.count("present") if view else len(record.layers),
+            "layers_reused": layers.count("present") if layers else len(record.layers),
         }
+
+    def _name_of(self, record: ImageRecord) -> str:
+        meant = [name for name in record.repo_tags if self._is_meant(name)]
+        return meant[0] if meant else self._reference
 
 
 def pull_fields(one: RunningPull) -> dict[str, object]:

@@ -9,6 +9,7 @@ from cri.admin.image_inspect import inspect_image
 from cri.admin.image_list import list_images
 from cri.admin.image_pull import list_pulls, pull_image
 from cri.admin.image_remove import prune_images, remove_image
+from cri.admin.image_resolve import resolve_image
 from cri.admin.image_tag import pin_image, tag_image, unpin_image
 from cri.admin.operations import cancel_operation, operation, operations
 from cri.admin.parts import AdminParts
@@ -46,6 +47,7 @@ def _verbs(parts: AdminParts) -> dict[str, Verb]:
         "image/prune": Ask(
             answer=partial(prune_images, parts), changes=True, seconds=REMOVAL_SECONDS
         ),
+        "image/resolve": Ask(answer=partial(resolve_image, parts), seconds=120.0),
         "image/tag": Ask(answer=partial(tag_image, parts), changes=True),
         "image/pin": Ask(answer=partial(pin_image, parts), changes=True),
         "image/unpin": Ask(answer=partial(unpin_image, parts), changes=True),

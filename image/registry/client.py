@@ -28,6 +28,7 @@ from image.registry.credential_source import CredentialSource, NodeCredentials
 from image.registry.download import RESTART_REASON, BlobDownload
 from image.registry.endpoint_caller import EndpointCaller
 from image.registry.endpoint_health import EndpointHealth
+from image.registry.endpoint_report import EndpointReport, report_endpoints
 from image.registry.endpoint_rounds import Habits
 from image.registry.host_rules_reader import HostRulesReader
 from image.registry.http_transport import HttpTransport, TransportLimits
@@ -123,6 +124,21 @@ class RegistryClient:
             ImageError: as `resolve`.
         """
         return await (await self._resolver(reference, auth)).fetch_manifest()
+
+    async def report_endpoints(
+        self, reference: Reference, *, auth: RegistryAuth | None
+    ) -> tuple[EndpointReport, ...]:
+        """Ask every endpoint of `reference` once what it says, in the order of a pull; downloads nothing.
+
+        Raises:
+            InvalidArgument: hosts.toml has an error.
+        """
+        return await report_endpoints(
+            self._caller,
+            await self._rules.endpoints_of(reference),
+            CredentialSource(self._node_credentials, reference, auth),
+            reference=reference,
+        )
 
     async def _endpoints_of(self, reference: Reference) -> tuple[Endpoint, ...]:
         """List the endpoints of `reference`; those that may be back are probed meanwhile."""

@@ -69,6 +69,7 @@ async def _pull(channel: Channel) -> None:
     # Imported only now, confined: it brings the HTTP client and the decompressors. A warm worker has done so
     # before its request comes.
     from image.worker.pull_job import PullJob
+    from image.worker.resolve_job import report_endpoints
     from image.worker.tags_job import list_tags
 
     message = await channel.receive()
@@ -80,5 +81,7 @@ async def _pull(channel: Channel) -> None:
     )
     if request.task == "tags":
         await list_tags(channel, request)
+    elif request.task == "resolve":
+        await report_endpoints(channel, request)
     else:
         await PullJob(channel, request).run()

@@ -15,6 +15,7 @@ class _Image(LazyGroup):
         "pulls": ("cri.command.image.pulls", "Show all pulls that run, the kubelet's too."),
         "ls": ("cri.command.image.list", "List images, their real size, and what uses them."),
         "inspect": ("cri.command.image.inspect", "Show one image with its documents and layers."),
+        "resolve": ("cri.command.image.resolve", "Show where a pull would go, and what it hears."),
         "rm": ("cri.command.image.remove", "Remove images or names of them."),
         "prune": ("cri.command.image.prune", "Remove all images that nothing keeps."),
         "tag": ("cri.command.image.tag", "Give an image another name."),

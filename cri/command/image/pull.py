@@ -1,6 +1,7 @@
 """`lading image pull`: pull through the daemon, with a bar per layer on a terminal, and lines elsewhere."""
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ _LINE_SECONDS = 5.0
 @click.option(
     "--platform", default="", metavar="OS/ARCH", help="Another platform than this host's."
 )
+@click.option("--all-tags", is_flag=True, help="Every tag of the repository; REF has none then.")
 @click.option(
     "--auth-file", type=click.Path(path_type=Path), help="Credentials in docker's config.json form."
 )
@@ -39,6 +41,7 @@ def command(
     *,
     references: tuple[str, ...],
     platform: str,
+    all_tags: bool,
     auth_file: Path | None,
     progress: str,
     admin: str,
@@ -57,7 +60,9 @@ def command(
     style = "json" if as_json else progress
     for reference in references:
         auth = auth_for(auth_file, reference) if auth_file else {}
-        lines = daemon.watch("image/pull", reference=reference, platform=platform, auth=auth)
+        lines = daemon.watch(
+            "image/pull", reference=reference, platform=platform, auth=auth, all_tags=all_tags
+        )
         try:
             _show(lines, style, quiet=quiet)
         except CommandError as error:
@@ -81,21 +86,20 @@ def _show(lines: Iterator[JsonObject], style: str, *, quiet: bool) -> None:
     if style == "auto" and sys.stderr.isatty():
         from cri.command.image.pull_bars import show_bars  # rich costs 80 ms
 
-        outcome = show_bars(lines)
+        outcomes = show_bars(lines)
     else:
-        outcome = _show_lines(lines)
-    if outcome is not None:
+        outcomes = _show_lines(lines)
+    for outcome in outcomes:
         click.echo(done_line(outcome))
 
 
-def _show_lines(lines: Iterator[JsonObject]) -> JsonObject | None:
-    import time
-
+def _show_lines(lines: Iterator[JsonObject]) -> list[JsonObject]:
+    outcomes = []
     due = time.monotonic() + 1.0
     for line in lines:
         if line.text("event") == "done":
-            return line
-        if time.monotonic() >= due:
+            outcomes.append(line)
+        elif time.monotonic() >= due:
             click.echo(pull_line(line), err=True)
             due = time.monotonic() + _LINE_SECONDS
-    return None
+    return outcomes

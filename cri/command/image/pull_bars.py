@@ -20,8 +20,8 @@ MAX_BARS = 12
 """More layers than this are summed up in the bar of the whole; a terminal has 24 lines."""
 
 
-def show_bars(lines: Iterator[JsonObject], console: Console | None = None) -> JsonObject | None:
-    """Draw until the last line, and return it; None when the stream ends without one."""
+def show_bars(lines: Iterator[JsonObject], console: Console | None = None) -> list[JsonObject]:
+    """Draw until the end; return the lines of what was pulled."""
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -33,12 +33,14 @@ def show_bars(lines: Iterator[JsonObject], console: Console | None = None) -> Js
         transient=True,
     )
     bars: dict[str, TaskID] = {}
+    outcomes: list[JsonObject] = []
     with progress:
         for line in lines:
             if line.text("event") == "done":
-                return line
-            _draw(progress, bars, line)
-    return None
+                outcomes.append(line)
+            else:
+                _draw(progress, bars, line)
+    return outcomes
 
 
 def _draw(progress: Progress, bars: dict[str, TaskID], line: JsonObject) -> None:

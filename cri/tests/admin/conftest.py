@@ -12,10 +12,11 @@ from cri.admin.parts import AdminParts, ConditionFact, Versions
 from cri.tests.sample_records import container_record, sandbox_record
 from image.errors import ImageError
 from image.model.records import ImageRecord, RegistryAuth
-from image.pull import Puller, RunningPull
+from image.pull import PulledTags, Puller, RunningPull
 from image.store.image_store import ImageStore
 from image.store.pins import Pins
 from image.tests.store.image_making import add_image, layer
+from image.worker.endpoint_question import EndpointAnswer
 from image.worker.messages import PullEvent
 from image.worker.pull_picture import PullPicture
 from runtime.tests.lifecycle.rig import Rig
@@ -65,6 +66,29 @@ class ScriptedPuller:
     def cancel(self, pull_id: str) -> bool:
         self.cancelled.append(pull_id)
         return any(one.id == pull_id for one in self.now)
+
+    async def endpoints(
+        self, reference_text: str, *, auth: RegistryAuth | None = None
+    ) -> tuple[EndpointAnswer, ...]:
+        self.asked.append((reference_text, auth, "", ""))
+        return (
+            EndpointAnswer(
+                url="http://m",
+                rule="origin",
+                auth="anonymous",
+                asked=True,
+                works=True,
+                result="200",
+                digest="",
+                seconds=0.5,
+            ),
+        )
+
+    async def pull_all_tags(
+        self, name: str, *, auth: RegistryAuth | None, platform: str, caller: str
+    ) -> PulledTags:
+        await self.pull(name, auth=auth, platform=platform, caller=caller)
+        return PulledTags(records=self.store.list_images(), pulled_new=True)
 
     async def pull(
         self,

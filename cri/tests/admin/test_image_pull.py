@@ -45,6 +45,13 @@ async def test_credentials_reach_the_pull_and_no_line(site: Site) -> None:
         await anext(pull_image(site.parts, Arguments({"reference": "A"})))
 
 
+async def test_all_tags_are_told_one_by_one(site: Site) -> None:
+    site.puller.go.set()
+    lines = pull_image(site.parts, Arguments({"reference": "a.test/app", "all_tags": True}))
+    told = [line async for line in lines]
+    assert [line["reference"] for line in told] == [APP, "a.test/app:"]
+
+
 async def test_a_failure_is_raised_to_the_stream(site: Site) -> None:
     site.puller.error = NotFound("x", "is nowhere")
     site.puller.go.set()

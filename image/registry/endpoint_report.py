@@ -1,0 +1,89 @@
+"""What each endpoint of a reference says to one manifest request: for operators who ask why a pull goes where it goes.
+
+Asks every endpoint once, in the order of a pull, with the same URL, credential and headers; downloads nothing but an
+answer's head, retries nothing, and changes no one's opinion of an endpoint.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from image.errors import ImageError
+from image.model.media_types import MANIFEST_ACCEPT
+from image.model.reference import Reference
+from image.protocol.endpoint_outcome import EndpointFailure
+from image.protocol.mirror_rules import Endpoint
+from image.protocol.url_origin import redact_url
+from image.registry.credential_source import CredentialSource
+from image.registry.endpoint_caller import EndpointCaller, manifest_url
+
+_ACCEPT = (("Accept", ", ".join(MANIFEST_ACCEPT)),)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndpointReport:
+    """One endpoint's answer."""
+
+    url: str
+    """The manifest's, redacted."""
+    rule: str
+    """`origin`, or `hosts.toml` for one that is written there."""
+    auth: str
+    """Where the credential came from; `anonymous` for none."""
+    asked: bool
+    """False when hosts.toml does not let it resolve names."""
+    works: bool
+    result: str
+    """`200`, or what went wrong."""
+    digest: str
+    """What it says the reference means; empty when it does not tell."""
+    seconds: float
+
+
+async def report_endpoints(
+    caller: EndpointCaller,
+    endpoints: Sequence[Endpoint],
+    credentials: CredentialSource,
+    *,
+    reference: Reference,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[EndpointReport, ...]:
+    """Ask every endpoint for the manifest of `reference`, one after the other."""
+    return tuple([await _report(caller, one, credentials, reference, clock) for one in endpoints])
+
+
+async def _report(
+    caller: EndpointCaller,
+    endpoint: Endpoint,
+    credentials: CredentialSource,
+    reference: Reference,
+    clock: Callable[[], float],
+) -> EndpointReport:
+    begin, source, url, digest = clock(), "anonymous", endpoint.shown, ""
+    asked = endpoint.can_pull if reference.digest else endpoint.can_resolve
+    works = False
+    try:
+        url = manifest_url(endpoint, reference, reference.version)
+        found = await credentials.find(endpoint)
+        source, result = found.source, "not asked: hosts.toml lacks the capability"
+        if asked:
+            call = caller.get(
+                endpoint, url, reference=reference, credential=found.credential, headers=_ACCEPT
+            )
+            async with call as response:
+                result, works = str(response.status), True
+                digest = response.header("Docker-Content-Digest")
+    except EndpointFailure as failure:
+        result = failure.outcome.text
+    except ImageError as error:
+        result = f"{error.subject}: {error.cause}"
+    return EndpointReport(
+        url=redact_url(url),
+        rule="hosts.toml" if endpoint.is_written else "origin",
+        auth=source,
+        asked=asked,
+        works=works,
+        result=result,
+        digest=digest[:140],
+        seconds=clock() - begin,
+    )
