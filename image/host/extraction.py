@@ -309,8 +309,8 @@ class ExtractionRoot:
         finally:
             os.close(fd)
 
-    def unlink_canonical(self, paths: Iterable[bytes]) -> None:
-        """Remove files by canonical path; one that went with a directory above it is fine."""
+    def unlink_whiteouts(self, paths: Iterable[bytes]) -> None:
+        """Remove whiteouts by canonical path; what went with a directory above it, or was replaced, is left alone."""
         for path in paths:
             head, _, name = path.rpartition(b"/")
             try:
@@ -321,7 +321,9 @@ class ExtractionRoot:
                 continue
             try:
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=fd)
+                    found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                    if stat.S_ISCHR(found.st_mode) and found.st_rdev == 0:
+                        os.unlink(name, dir_fd=fd)
             finally:
                 os.close(fd)
 

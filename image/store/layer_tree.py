@@ -69,7 +69,7 @@ class LayerTree:
     def _drop_idle_whiteouts(self, view: LowerView) -> None:
         whiteouts = self._unpacker.whiteouts
         idle = [p for p in whiteouts.deleted if whiteouts.hides(p) or not view.exists(p)]
-        self._root.unlink_canonical(idle)
+        self._root.unlink_whiteouts(idle)
 
     def close(self) -> None:
         """Close all descriptors."""

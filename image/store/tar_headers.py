@@ -68,7 +68,9 @@ def parse_number(raw: bytes) -> int:
         # GNU base-256: big endian two's complement, the top bit only marks the form.
         value = int.from_bytes(raw, "big", signed=False) & ((1 << (8 * len(raw) - 1)) - 1)
         return value - (1 << (8 * len(raw) - 1)) if raw[0] & 0x40 else value
-    text = raw.partition(b"\0")[0].strip(b" ")
+    # Nearly all fields are digits and one end mark: a dozen of them for each file.
+    digits = raw[:-1]
+    text = digits if raw[-1] in b"\0 " and digits.isdigit() else raw.partition(b"\0")[0].strip(b" ")
     if not text:
         return 0
     if not text.isdigit():  # int() would also take signs and underscores

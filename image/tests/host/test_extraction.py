@@ -49,7 +49,7 @@ def test_kind_and_canonical_path(root: ExtractionRoot) -> None:
     assert root.kind_of(b"l") == stat.S_IFLNK
     assert root.kind_of(b"l/w") == stat.S_IFCHR
     assert root.kind_of(b"none") == 0
-    root.unlink_canonical([b"d/w"])
+    root.unlink_whiteouts([b"d/w"])
     assert root.kind_of(b"l/w") == 0
 
 

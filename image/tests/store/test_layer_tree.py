@@ -109,6 +109,7 @@ def test_opaque_directories_are_limited(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_whiteout_whose_directory_was_replaced_is_no_matter(stack: Stack) -> None:
     stack.add(TarMaker().add("a/.wh.b").add("c/.wh.d").add("a", b"1").add("e/.wh.f").add(".wh.e"))
-    assert stack.top("a").read_bytes() == b"1"
+    stack.add(TarMaker().add("d/.wh.b").add("d", b"1").add("d", type=DIRECTORY).add("d/b/c", b"2"))
+    assert stack.top("d/b/c").read_bytes() == b"2"
     stack.add(TarMaker().add(".wh.a").add("a/.wh.b").add("a/f", b"2"))
     assert stack.top("a/f").read_bytes() == b"2"

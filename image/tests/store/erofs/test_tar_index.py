@@ -195,7 +195,7 @@ def test_index_and_extraction_agree(
 ) -> None:
     maker = TarMaker().add("l", type=SYMLINK, link="b")
     for number, (name, kind, link) in enumerate(members):
-        if kind == HARD_LINK and name == link:
+        if kind == HARD_LINK and name == link.strip("/"):
             continue
         content = b"%d" % number if kind == b"0" else b""
         maker.add(name, content, type=kind, link=link, mode=0o700 + number)
@@ -205,8 +205,10 @@ def test_index_and_extraction_agree(
     try:
         summary = build(staged, tar, [])
     except TarError:
-        with pytest.raises(TarError):
-            indexed(tar)
+        # A link that leads to a deleted directory is followed by the index alone.
+        if not any(".wh." in name for name, _, _ in members):
+            with pytest.raises(TarError):
+                indexed(tar)
         return
     finally:
         os.umask(umask)
@@ -216,8 +218,8 @@ def test_index_and_extraction_agree(
     try:
         nodes = indexed(tar)
     except TarError:
-        # Extraction makes a second device of a deleted name, which means nothing.
-        assert HARD_LINK in {kind for _, kind, _ in members}
+        # Extraction remembers deleted names by path, even when links have moved since.
+        assert any(".wh." in name for name, _, _ in members)
         return
     for _, directory, _ in nodes.directories():
         # Extraction has dropped whiteouts, since there is nothing below.
