@@ -39,8 +39,8 @@ def _processes() -> list[str]:
 
 
 def _cgroups() -> list[str]:
-    root = Path("/sys/fs/cgroup")
-    return [str(path) for path in root.rglob("*") if path.is_dir()] if root.is_dir() else []
+    # os.walk passes over what disappears meanwhile.
+    return [directory for directory, _, _ in os.walk("/sys/fs/cgroup")]
 
 
 def _text(path: str) -> str:
