@@ -70,6 +70,7 @@ def wrap_unary(
     """Return the handler as gRPC calls it."""
 
     async def call(request: Request, context: CallContext) -> Response:
+        """Answer one call within its context."""
         scope = _Scope(method, request, observer)
         try:
             response = await handler(request)
@@ -97,6 +98,7 @@ def wrap_stream(
     """Return a handler that answers with several messages as gRPC calls it."""
 
     async def call(request: Request, context: CallContext) -> None:
+        """Write the answers of one call within its context."""
         scope = _Scope(method, request, observer)
         try:
             async with aclosing(handler(request)) as responses:

@@ -197,6 +197,7 @@ class ProgramRunner:
         environment = MINIMAL_ENVIRONMENT if env is None else env
 
         def start() -> subprocess.Popen[bytes]:
+            """Start it; runs in the thread whose cgroups the child inherits."""
             return subprocess.Popen(
                 argv,
                 stdin=stdin,

@@ -88,6 +88,7 @@ class ForeignPaths:
         self._running += 1
 
         def work() -> ResolvedSource:
+            """Follow the path; may never return."""
             try:
                 return self._lookup(path, create)
             finally:

@@ -76,6 +76,7 @@ class LinuxHost:
         """See Host. A pinned PID namespace is ended first, so that no process is left without a name."""
 
         def destroy() -> None:
+            """End the pause process and unpin; blocking."""
             pause_process.end_pid_namespace(directory / "pid")
             namespaces.remove_pins(directory)
 
@@ -180,6 +181,7 @@ class LinuxHost:
         """
 
         def kill() -> bool:
+            """Kill all in it once; tell whether it is empty."""
             return cgroups.kill_all(self.layout, cgroup) == 0
 
         await _until(f"kill cgroup {cgroup}", "processes in it do not end", kill)
@@ -192,6 +194,7 @@ class LinuxHost:
         """
 
         def remove() -> bool:
+            """Remove it once; tell whether it is gone."""
             return cgroups.remove(self.layout, cgroup)
 
         await _until(f"remove cgroup {cgroup}", "there are processes in it", remove)
@@ -208,6 +211,7 @@ class LinuxHost:
         """See Host."""
 
         def count() -> WritableLayerUsage:
+            """Count; blocking."""
             used, inodes = disk_usage.count_usage(directory)
             return WritableLayerUsage(
                 timestamp_ns=time.time_ns(),
@@ -236,6 +240,7 @@ class LinuxHost:
         """
 
         def enter() -> T:
+            """Do the work inside the namespace."""
             with told_as(f"network namespace {pin}"):
                 return namespaces.inside(pin, work)
 

@@ -86,6 +86,7 @@ async def wait_gone(process: ProcessIdentity, timeout_seconds: float | None) -> 
     ended: asyncio.Future[None] = loop.create_future()
 
     def on_end() -> None:
+        """Tell the waiter that the process ended."""
         # A readable pidfd stays readable: without this the loop would spin until the waiter runs.
         loop.remove_reader(descriptor)
         if not ended.done():

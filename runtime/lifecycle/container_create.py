@@ -58,6 +58,7 @@ async def create_container(
     ticket = Ticket(kind="create", key=key, subject=subject, request=request, sandbox_id=sandbox.id)
 
     async def work(operation: Operation) -> str:
+        """Build it; returns the id."""
         return await ContainerBuild(node, operation, sandbox, draft, image).run()
 
     return await node.operations.run(ticket, work)

@@ -49,6 +49,7 @@ async def update_container(
     )
 
     async def work(operation: Operation) -> None:
+        """Apply the change."""
         await _update(node, record.id, resources, operation)
 
     await node.operations.run(ticket, work)

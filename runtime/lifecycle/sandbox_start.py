@@ -66,6 +66,7 @@ async def run_sandbox(node: Node, config: SandboxConfig, runtime_handler: str) -
     ticket = Ticket(kind="run", key=key, subject=subject, request=request)
 
     async def work(operation: Operation) -> str:
+        """Run it; returns the id."""
         return await _Run(node, operation, _draft(node, request, runtime_handler)).run()
 
     return await node.operations.run(ticket, work)

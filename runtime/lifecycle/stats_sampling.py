@@ -57,6 +57,7 @@ async def list_container_stats(node: Node, wanted: ContainerFilter) -> tuple[Con
     places = asyncio.Semaphore(_PARALLEL)
 
     async def measure(record: ContainerRecord) -> ContainerStats | None:
+        """Measure one; None when it has no numbers."""
         async with places:
             try:
                 return await _measure(node, record)
