@@ -13,6 +13,7 @@ import pytest
 
 from e2e.command_line import CommandLine, rows
 from e2e.conftest import PEER
+from e2e.daemon import Lading
 from e2e.images.catalogue import BUSYBOX, NGINX
 from e2e.images.layer import regular
 from e2e.lying_registry import REFERENCE, Answer, Handler, LyingServer, honest_answers
@@ -199,3 +200,21 @@ def test_all_tags_of_a_repository_are_pulled(lading: CommandLine) -> None:
     out = lading("image", "pull", "--all-tags", repository).out
     assert BUSYBOX in out
     lading("image", "pull", "--all-tags", BUSYBOX, code=2)
+
+
+def test_damage_is_found_and_repaired(node: Node, lading: CommandLine) -> None:
+    lading("image", "pull", NGINX)
+    assert lading("image", "fsck").out.startswith("ok: ")
+    layers = rows(lading.json("image", "inspect", NGINX), "layers")
+    top = next(one for one in layers if one["images"] == 1)
+    assert isinstance(node.daemon, Lading)
+    place = node.daemon.root / "images/layers" / str(top["chain_id"]).partition(":")[2]
+    if top["kind"] != "erofs":
+        pytest.skip("extracted layers have no digest")
+    with (place / "tar").open("r+b") as tar:
+        tar.write(b"damage")
+    said = lading("image", "fsck", code=3)
+    assert "its tar has another digest" in said.out
+    assert NGINX in said.out
+    assert f"repaired {NGINX}" in lading("image", "fsck", "--repair").out
+    assert lading("image", "fsck").out.startswith("ok: ")

@@ -41,6 +41,7 @@ async def pull_image(
     outcome: asyncio.Future[Sequence[ImageRecord]] = asyncio.get_running_loop().create_future()
 
     async def work() -> None:
+        """Pull, and hand the outcome to the one who follows."""
         try:
             records = await _pull(parts, reference, auth, platform, all_tags=all_tags)
         except Exception as error:  # noqa: BLE001 - told by the generator below

@@ -5,6 +5,7 @@ from functools import partial
 
 from cri.admin.dispatch import Ask, Dispatcher, Verb, Watch
 from cri.admin.http_messages import Reply
+from cri.admin.image_fsck import check_images
 from cri.admin.image_inspect import inspect_image
 from cri.admin.image_list import list_images
 from cri.admin.image_pull import list_pulls, pull_image
@@ -42,6 +43,7 @@ def _verbs(parts: AdminParts) -> dict[str, Verb]:
         "image/ls": Ask(answer=partial(list_images, parts)),
         "image/inspect": Ask(answer=partial(inspect_image, parts)),
         "image/pulls": Ask(answer=partial(list_pulls, parts)),
+        "image/fsck": Watch(lines=partial(check_images, parts)),
         "image/pull": Watch(lines=partial(pull_image, parts)),
         "image/rm": Ask(answer=partial(remove_image, parts), changes=True, seconds=REMOVAL_SECONDS),
         "image/prune": Ask(

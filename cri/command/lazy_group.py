@@ -25,7 +25,11 @@ class LazyGroup(click.Group):
             return None
         module, _, name = self.verbs[cmd_name][0].partition(":")
         found: object = getattr(importlib.import_module(module), name or "command")
-        return found if isinstance(found, click.Command) else None
+        if not isinstance(found, click.Command):
+            return None
+        # In a raw docstring click's mark for "do not wrap" is two characters; it wants the one that they mean.
+        found.help = (found.help or "").replace("\\b\n", "\b\n")
+        return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs with their lines of help."""

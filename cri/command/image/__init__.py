@@ -18,6 +18,7 @@ class _Image(LazyGroup):
         "resolve": ("cri.command.image.resolve", "Show where a pull would go, and what it hears."),
         "rm": ("cri.command.image.remove", "Remove images or names of them."),
         "prune": ("cri.command.image.prune", "Remove all images that nothing keeps."),
+        "fsck": ("cri.command.image.fsck", "Look for damage, and repair it."),
         "tag": ("cri.command.image.tag", "Give an image another name."),
         "pin": ("cri.command.image.pin:pin", "Keep an image from being removed."),
         "unpin": ("cri.command.image.pin:unpin", "Take a pin away."),

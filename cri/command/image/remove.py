@@ -54,7 +54,8 @@ def command(
 
 def removal_line(answer: JsonObject) -> str:
     """Return what a person reads."""
-    names = ", ".join(answer.texts("removed_names"))
+    removed = answer.texts("removed_names")
+    names = ", ".join([name for name in removed if "@" not in name] or removed[:1])
     would = "would remove" if flag(answer, "dry_run") else "removed"
     if not flag(answer, "image_removed"):
         return f"{would} the name {names}; the image stays under its other names"

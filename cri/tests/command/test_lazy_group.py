@@ -14,6 +14,13 @@ def test_help_lists_verbs_without_importing_them(lading: CommandLine) -> None:
     assert "cri.command.why" not in sys.modules
 
 
+def test_examples_keep_their_lines(lading: CommandLine) -> None:
+    for verb in (("status",), ("image", "pull"), ("serve",)):
+        out = lading(*verb, "--help").out
+        assert "\\b" not in out
+        assert "\n    lading " in out
+
+
 def test_every_verb_can_be_imported_and_has_examples() -> None:
     context = click.Context(group)
     for name in group.list_commands(context):

@@ -1,0 +1,90 @@
+"""Damage is found, wherever it is, and what is whole is never called damaged."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from image.model.digest import digest_hex, parse_digest, sha256_digest
+from image.store.fsck import Item, damage_of, items_of
+from image.store.image_store import ImageStore
+from image.tests.store.image_making import add_image, layer
+
+BASE, TOP = layer("base", b"b" * 3000), layer("top", b"t")
+
+
+async def listed(root: Path) -> tuple[Item, ...]:
+    store = await ImageStore.open(root)
+    try:
+        await add_image(store, "a.test/x:1", BASE, TOP)
+        await add_image(store, "a.test/y:1", BASE)
+        return items_of(root, store.list_images(), await store.report())
+    finally:
+        store.close()
+
+
+async def test_a_whole_store_has_no_damage(tmp_path: Path) -> None:
+    items = await listed(tmp_path)
+    assert sorted(item.kind for item in items) == [
+        "config",
+        "config",
+        "layer",
+        "layer",
+        "manifest",
+        "manifest",
+    ]
+    assert [damage_of(item) for item in items] == [""] * 6
+    shared = next(item for item in items if len(item.images) == 2)
+    assert shared.kind == "layer"
+
+
+async def test_documents_and_trees_that_lost_something_are_named(tmp_path: Path) -> None:
+    items = await listed(tmp_path)
+    config = next(item for item in items if item.kind == "config")
+    config.path.write_bytes(b"{}")
+    assert damage_of(config) == "has another digest than it must"
+    tree = next(item for item in items if item.kind == "layer")
+    (tree.path / "root").rename(tree.path / "elsewhere")
+    assert damage_of(tree).endswith("root is missing")
+    missing = replace(tree, path=tmp_path / "layers" / "none")
+    assert damage_of(missing).endswith("is missing")
+
+
+@pytest.fixture
+def tar(tmp_path: Path) -> Item:
+    chain = sha256_digest(b"chain")
+    place = tmp_path / "layers" / digest_hex(parse_digest(chain))
+    place.mkdir(parents=True)
+    (place / "tar").write_bytes(BASE)
+    (place / "index").write_bytes(b"index")
+    return Item(
+        kind="layer",
+        digest=chain,
+        size_bytes=1,
+        path=place,
+        images=("i",),
+        expected=sha256_digest(BASE),
+        layer_kind="erofs",
+    )
+
+
+def test_one_changed_bit_of_a_tar_is_found(tar: Item) -> None:
+    assert damage_of(tar) == ""
+    with (tar.path / "tar").open("r+b") as stream:
+        stream.seek(600)
+        stream.write(b"?")
+    assert damage_of(tar) == "its tar has another digest than it must"
+    (tar.path / "tar").unlink()
+    assert "tar is missing" in damage_of(tar)
+
+
+def test_an_index_that_is_no_file_is_damage(tar: Item) -> None:
+    (tar.path / "index").unlink()
+    (tar.path / "index").mkdir()
+    assert damage_of(tar) == "its index is no file"
+
+
+def test_what_cannot_be_read_is_told(tar: Item) -> None:
+    (tar.path / "tar").unlink()
+    (tar.path / "tar").mkdir()
+    assert "cannot be read" in damage_of(tar)
