@@ -61,7 +61,7 @@ pure: $(VENV)/.installed-dev ## Pure folders: every line and branch covered by t
 	@$(SETUP)/pure_coverage.sh $(BIN)/python
 
 e2e: setup ## End-to-end tests with the real programs; root
-	@$(BIN)/pytest -q e2e
+	@$(BIN)/pytest -q -c e2e/pytest.ini e2e
 
 critest: setup ## Kubernetes' CRI conformance suite, one seed; no spec that passed may fail
 	@$(BIN)/python -m e2e.conformance_critest --check
