@@ -142,12 +142,7 @@ class PullConversation:
             except TimeoutError as error:
                 if self._waits:
                     continue  # another pull makes a layer; that one has its own deadline
-                raise DeadlineExceeded(
-                    self._subject,
-                    f"no progress for {self._no_progress:g} seconds while {self._stage}",
-                    remedy="check the registry and the network, then pull again",
-                    reason="PullStalled",
-                ) from error
+                raise self._stalled() from error
             except FailedPrecondition as error:
                 raise Internal(self._subject, f"worker sent nonsense: {error.cause}") from error
             if message is None:
@@ -158,6 +153,18 @@ class PullConversation:
                     reason="WorkerDied",
                 )
             return message
+
+    def _stalled(self) -> DeadlineExceeded:
+        """Tell who has stopped: the network while bytes are fetched, the disk while they are unpacked."""
+        unpacks = self._stage.startswith(("extracting", "download complete", "pull complete"))
+        return DeadlineExceeded(
+            self._subject,
+            f"no progress for {self._no_progress:g} seconds while {self._stage}",
+            remedy="check the disk of the image store, then pull again"
+            if unpacks
+            else "check the registry and the network, then pull again",
+            reason="UnpackStalled" if unpacks else "PullStalled",
+        )
 
     def _reply(self, channel: Channel, question: JsonObject, answer: Mapping[str, object]) -> None:
         channel.send({**answer, "ask": question.integer("ask")})

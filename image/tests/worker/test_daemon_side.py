@@ -133,10 +133,22 @@ async def test_bad_worker_fails_only_its_pull(
     assert talk.store.list_images() == ()
 
 
-async def test_silent_worker_is_ended_with_the_stage(talk: Talk) -> None:
-    event = "{'kind': 'event', 'status': 'Downloading', 'layer': 'x', 'current': 1, 'total': 2}"
-    with pytest.raises(DeadlineExceeded, match=r"no progress for 0\.2 seconds while downloading"):
+@pytest.mark.parametrize(
+    ("status", "reason", "remedy"),
+    [
+        ("Downloading", "PullStalled", "check the registry and the network"),
+        ("Extracting", "UnpackStalled", "check the disk of the image store"),
+    ],
+)
+async def test_silent_worker_is_ended_with_the_stage(
+    talk: Talk, status: str, reason: str, remedy: str
+) -> None:
+    event = f"{{'kind': 'event', 'status': '{status}', 'layer': 'x', 'current': 1, 'total': 2}}"
+    words = rf"no progress for 0\.2 seconds while {status.lower()}"
+    with pytest.raises(DeadlineExceeded, match=words) as caught:
         await talk.run(SPEAK + f"say({event}); hear()", deadline=0.2)
+    assert caught.value.reason == reason
+    assert caught.value.remedy.startswith(remedy)
 
 
 async def test_credentials_go_over_the_socket_alone(talk: Talk) -> None:
