@@ -37,6 +37,7 @@ from runtime.drivers.process_watch import ProcessWatch
 from runtime.errors import (
     DeadlineExceeded,
     FailedPrecondition,
+    Internal,
     PodRuntimeError,
     Unimplemented,
 )
@@ -187,7 +188,10 @@ class OciContainer:
             yield
         except PodRuntimeError as error:
             # crun: "the container `ID` is not running"; runc: "cannot exec in a stopped container".
-            if "is not running" in str(error) or "stopped container" in str(error):
+            # One whose container ends while it works says anything, or nothing.
+            ended = self._parts.init is None or self._parts.init.has_ended()
+            known = "is not running" in str(error) or "stopped container" in str(error)
+            if known or (ended and isinstance(error, Internal)):
                 raise not_running(f"exec in container {self.id}") from error
             raise
 

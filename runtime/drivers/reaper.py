@@ -32,8 +32,12 @@ def become_subreaper() -> None:
     Raises:
         Internal: the kernel refused.
     """
+    _set_subreaper(on=True)
+
+
+def _set_subreaper(*, on: bool) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0) != 0:
         code = ctypes.get_errno()
         raise Internal("child reaper", f"cannot become subreaper: {os.strerror(code)}")
 
@@ -55,9 +59,10 @@ class Reaper:
         self.reap()  # a child may have ended before the handler was there
 
     def stop(self) -> None:
-        """Stop listening and cancel what still waits."""
+        """Stop listening, adopt no more orphans, which would stay zombies, and cancel what still waits."""
         if self._loop is None:
             return
+        _set_subreaper(on=False)
         self._loop.remove_signal_handler(signal.SIGCHLD)
         self._loop = None
         for future in self._waiting.values():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.drivers import oci_container
+from runtime.drivers.driver import ExecRequest
 from runtime.drivers.oci_container import OciContainer
 from runtime.errors import DeadlineExceeded, FailedPrecondition, Internal, Unimplemented
 from runtime.host import cgroups
@@ -139,3 +140,20 @@ async def test_delete_waits_for_the_death_of_a_created_one_only_so_long(
         await handle.delete()
     monkeypatch.undo()
     await handle.delete()
+
+
+@pytest.mark.parametrize(("ended", "error"), [(True, FailedPrecondition), (False, Internal)])
+async def test_wordless_exec_failure_is_explained_by_the_containers_end(
+    scene: FakePrograms, *, ended: bool, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = await running(scene)
+    assert isinstance(handle, OciContainer)
+
+    async def fail(*_: object) -> None:
+        monkeypatch.setattr(handle._parts.init, "has_ended", lambda: ended)
+        raise Internal("exec", "crun failed without a word")
+
+    monkeypatch.setattr(oci_container, "run_to_end", fail)
+    with pytest.raises(error):
+        await handle.exec(ExecRequest(command=("true",), timeout_seconds=5))
+    monkeypatch.undo()

@@ -1,6 +1,7 @@
 """Tests of the central reaper, with real children."""
 
 import asyncio
+import ctypes
 import os
 import subprocess
 from collections.abc import AsyncIterator
@@ -98,3 +99,17 @@ async def test_failed_waitpid_is_no_silence(
     with pytest.raises(PermissionError):
         reaper.reap()
     monkeypatch.undo()
+
+
+async def test_orphans_are_adopted_only_while_they_are_collected() -> None:
+    def adopts() -> bool:
+        flag = ctypes.c_int(-1)
+        ctypes.CDLL(None).prctl(37, ctypes.byref(flag), 0, 0, 0)  # PR_GET_CHILD_SUBREAPER
+        return flag.value == 1
+
+    reaper = Reaper()
+    reaper.start(asyncio.get_running_loop())
+    assert adopts()
+    reaper.stop()
+    reaper.stop()
+    assert not adopts()
