@@ -18,7 +18,8 @@ from image.tests.fakes.fake_registry.content import (
     layer_of,
 )
 from image.tests.fakes.fake_registry.faults import Fault
-from image.tests.fakes.fake_registry.server import FakeRegistry, SeenRequest
+from image.tests.fakes.fake_registry.server import FakeRegistry
+from image.tests.fakes.fake_registry.serving import SeenRequest
 
 __all__ = [
     "FakeRegistry",
