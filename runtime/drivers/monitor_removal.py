@@ -3,7 +3,8 @@
 conmon's first process writes the pid file of the second just before it ends. Killed in between, it leaves a second one
 that has called setsid already, is in no process group of ours and would go on to create the container. As the daemon
 is a child subreaper that process becomes its child, and its command line names the container: so children are
-searched until none is left.
+searched until none is left. Its runtime dies with it, but a moment later, and may write the container's state in
+that moment: so runtimes that create this container are waited for alike.
 """
 
 import asyncio
@@ -54,9 +55,12 @@ def _children() -> Iterator[int]:
 
 
 def _is_of(pid: int, id: str) -> bool:
-    """Whether a process is a monitor of this container: `-c ID` is on its command line (a zombie has none)."""
+    """Whether a process makes this container: its monitor, or a runtime that the monitor's death did not reach yet.
+
+    Their command lines tell (a zombie has none, and does nothing any more).
+    """
     words = _read(Path(f"/proc/{pid}/cmdline")).split("\0")
-    return ("-c", id) in pairwise(words)
+    return ("-c", id) in pairwise(words) or ("create" in words and id in words)
 
 
 def _read(path: Path) -> str:

@@ -38,3 +38,12 @@ async def test_nothing_to_end_is_no_error(tmp_path: Path) -> None:
     for text in ("", "nonsense", "999999999"):
         (tmp_path / "monitor.pid").write_text(text)
         await end_monitors_of("ab", tmp_path)
+
+
+async def test_runtime_that_still_creates_the_container_is_ended(tmp_path: Path) -> None:
+    words = ["sh", "-s", "--", "create", "--bundle", "/b"]
+    mine = subprocess.Popen([*words, "ab"], stdin=subprocess.PIPE)
+    other = subprocess.Popen([*words, "cd"], stdin=subprocess.PIPE)
+    await end_monitors_of("ab", tmp_path)
+    assert reap(mine) == -9
+    assert reap(other) == 0
