@@ -28,6 +28,7 @@ _OWN_FILES = (
     _NOTES,
     RUNTIME_LOG,
     PID_FILE,
+    f".{PID_FILE}",  # runc's, before it gets its name
     MONITOR_PID_FILE,
     OOM_FILE,
     CONTROL_FIFO,

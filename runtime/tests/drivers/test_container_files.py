@@ -37,6 +37,7 @@ def test_only_the_drivers_files_are_removed(tmp_path: Path) -> None:
     assert (tmp_path / "config.json").read_text() == '{"a": 1}'
     write_notes(tmp_path, ContainerNotes())
     (tmp_path / "exec-1.json").touch()
+    (tmp_path / ".pid").touch()
     (tmp_path / "log").touch()
     (tmp_path / "pid").mkdir()  # not ours to remove, and no reason to stop
     (tmp_path / "exec-dir").mkdir()
