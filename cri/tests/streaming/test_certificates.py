@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cri.streaming.certificates import ServerCertificate, generate_certificate
+from cri.streaming.certificate_making import generate_certificate
+from cri.streaming.certificates import ServerCertificate
 from runtime.errors import InvalidArgument
 
 
