@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ from e2e.lying_registry import REFERENCE, Answer, Handler, LyingServer, honest_a
 from e2e.made_images import image_of, made_image
 from e2e.node import Node
 from e2e.registry import write_mirror_rules
+from e2e.tool_paths import system_tool
 
 pytestmark = pytest.mark.skipif(PEER, reason="the peer has no admin socket")
 
@@ -218,3 +221,32 @@ def test_damage_is_found_and_repaired(node: Node, lading: CommandLine) -> None:
     assert NGINX in said.out
     assert f"repaired {NGINX}" in lading("image", "fsck", "--repair").out
     assert lading("image", "fsck").out.startswith("ok: ")
+
+
+def test_images_go_out_and_come_back(node: Node, lading: CommandLine) -> None:
+    folder = node.session.workspace.folder("archives")
+    image = lading("image", "pull", "-q", NGINX).out.strip()
+    lading("image", "export", "-o", str(folder / "a.tar"), NGINX)
+    skopeo = [str(system_tool("skopeo")), "copy", "-q"]
+    oci, docker = f"oci-archive:{folder / 'a.tar'}", f"docker-archive:{folder / 'd.tar'}:{NGINX}"
+    subprocess.run([*skopeo, oci, docker], check=True, timeout=60)
+    subprocess.run([*skopeo, oci, f"oci:{folder / 'layout'}:9"], check=True, timeout=60)
+    for source, more in (
+        ("a.tar", ()),
+        ("d.tar", ()),
+        ("layout", ("--name", NGINX.rpartition(":")[0])),
+    ):
+        lading("image", "rm", image)
+        out = lading("image", "import", *more, str(folder / source)).out
+        assert "imported 1 image" in out
+        assert lading.json("image", "inspect", image[7:20])["id"] == image
+        assert "already here" in lading("image", "import", *more, str(folder / source)).out
+    hostile = folder / "hostile"
+    hostile.write_bytes(b"\xff" * 4096)
+    assert "InvalidArchive" in lading("image", "import", str(hostile), code=1).err
+    assert not list((_root(node) / "images/staging").iterdir())
+
+
+def _root(node: Node) -> Path:
+    assert isinstance(node.daemon, Lading)
+    return node.daemon.root

@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from image.errors import ImageError, Internal, Unavailable
@@ -18,13 +18,15 @@ from image.model.platform import Platform, host_platform, parse_platform, same_m
 from image.model.records import ImageRecord, RegistryAuth
 from image.model.reference import Reference, parse_bare_name, parse_reference
 from image.pull_settings import PullSettings
+from image.running_pull import PullObserver, RunningPull
 from image.store.image_store import ImageStore, PullSpace
+from image.worker.archive_question import ArchiveListing, ask_archive
 from image.worker.daemon_side import PullConversation, ask_tags, worker_pool
 from image.worker.download_slots import DownloadSlots
 from image.worker.endpoint_question import EndpointAnswer, ask_endpoints
 from image.worker.messages import PullEvent, WorkerRequest
 from image.worker.neighbours import Neighbours
-from image.worker.pull_picture import PullOutcome, PullPicture, PullView
+from image.worker.pull_picture import PullPicture
 from image.worker.worker_pool import RunningWorker, WorkerLauncher
 
 __all__ = [
@@ -43,35 +45,15 @@ RESOLVE_SECONDS = 110.0
 """For asking a dozen endpoints of which some do not answer."""
 
 
+ARCHIVE_SECONDS = 1800.0
+"""For reading through an archive of many gigabytes, and unpacking it when it is packed."""
+
+
 class Supervisor(Protocol):
     """Keeps tasks that outlive the call that started them; the daemon hands one in."""
 
     def spawn(self, coroutine: Coroutine[object, object, None], *, name: str) -> asyncio.Task[None]:
         """Run a coroutine as a named task and keep it alive."""
-
-
-class PullObserver(Protocol):
-    """Hears of every pull that ended; metrics implement it."""
-
-    def pull_ended(self, outcome: PullOutcome) -> None:
-        """Take note of one pull; must not wait or raise."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunningPull:
-    """A pull that runs now, for whoever asks what the node does."""
-
-    id: str
-    """Eight hex digits, of this run of the daemon."""
-    reference: str
-    platform: str
-    """Empty: this host's."""
-    callers: tuple[str, ...]
-    """Who waits for it, one word each: `cri` for kubelet and crictl, `operator` for the command line."""
-    age_seconds: float
-    view: PullView
-    picture: PullPicture
-    """Goes on to show the pull, and how it was when it had ended."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +73,8 @@ class _Key:
     reference: Reference
     platform: str
     auth: RegistryAuth | None = field(repr=False)
+    archive: str = ""
+    entry: int = 0
 
 
 class _SharedPull:
@@ -210,6 +194,27 @@ class Puller:
         key = _Key(parse_reference(reference_text), "", auth)
         request = self._request(key, "", task="resolve")
         return await ask_endpoints(self._workers, request, RESOLVE_SECONDS)
+
+    async def archive_images(self, path: str, repository: str) -> ArchiveListing:
+        """List the images of an archive, read in a worker; images without name get `repository`.
+
+        Raises:
+            FailedPrecondition: it is no archive of images.
+            InvalidArgument: an image has no name, and there is no repository.
+        """
+        key = _Key(parse_reference("archive.invalid/archive"), "", None, archive=path)
+        request = replace(self._request(key, "", task="archive"), reference=repository)
+        return await ask_archive(self._workers, request, ARCHIVE_SECONDS)
+
+    async def import_image(self, path: str, entry: int, reference_text: str) -> ImageRecord:
+        """Make an image of an archive's entry, with the checks of a pull, under this name.
+
+        Raises:
+            ImageError: why it could not be imported.
+        """
+        reference = parse_reference(reference_text)
+        key = _Key(reference, self._settings.platform, None, archive=path, entry=entry)
+        return await self._join(key, None, "operator")
 
     async def close(self) -> None:
         """End the worker that is kept warm; running pulls end with their tasks."""
@@ -370,7 +375,9 @@ class Puller:
             layer_kind="extract"
             if settings.layer_store == "extract"
             else self._store.layer_choice.new_kind,
-            task=task,
+            task="import" if key.archive and task == "pull" else task,
+            archive=key.archive,
+            entry=key.entry,
             docker_config_path=settings.docker_config_path,
             policy_path=settings.policy_path,
             known=tuple(

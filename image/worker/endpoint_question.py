@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from image.errors import DeadlineExceeded, FailedPrecondition, Internal, Unavailable
 from image.model.json_document import JsonObject
+from image.worker.channel import Channel
 from image.worker.messages import WorkerRequest, read_error
 from image.worker.worker_pool import WorkerPool
 
@@ -37,31 +38,48 @@ async def ask_endpoints(
         ImageError: why they could not be asked.
     """
     subject = f"endpoints of {request.reference}"
+    remedy = "lower dial_timeout in hosts.toml for hosts that do not answer"
+    message = await ask_worker(workers, request, "endpoints", seconds, subject, remedy)
+    try:
+        return tuple(_read(one) for one in message.children("endpoints")[:MAX_ENDPOINTS])
+    except FailedPrecondition as error:
+        raise Internal(subject, f"worker sent nonsense: {error.cause}") from error
+
+
+async def ask_worker(
+    workers: WorkerPool,
+    request: WorkerRequest,
+    kind: str,
+    seconds: float,
+    subject: str,
+    remedy: str,
+) -> JsonObject:
+    """Send a request to a worker and return its one message of this kind.
+
+    Raises:
+        ImageError: the worker's, or why there is no answer.
+    """
     try:
         async with asyncio.timeout(seconds), workers.worker() as channel:
             channel.send(request.message())
-            while (message := await channel.receive()) is not None:
-                match message.text("kind"):
-                    case "endpoints":
-                        return tuple(
-                            _read(one) for one in message.children("endpoints")[:MAX_ENDPOINTS]
-                        )
-                    case "error":
-                        raise read_error(message)
-                    case _:
-                        continue  # what it learnt of endpoints is the pulls' affair
+            while (message := await _receive(channel, subject)) is not None:
+                found = message.text("kind", default="")
+                if found == kind:
+                    return message
+                if found == "error":
+                    raise read_error(message)
+                # Anything else, what it learnt of endpoints for example, is the pulls' affair.
     except TimeoutError as error:
-        raise DeadlineExceeded(
-            subject,
-            f"no answer within {seconds:g} seconds",
-            remedy="lower dial_timeout in hosts.toml for hosts that do not answer",
-            reason="ResolveTimeout",
-        ) from error
-    except FailedPrecondition as error:
-        if error.subject.startswith("message"):
-            raise Internal(subject, f"worker sent nonsense: {error.cause}") from error
-        raise
+        cause = f"no answer within {seconds:g} seconds"
+        raise DeadlineExceeded(subject, cause, remedy=remedy, reason="WorkerTimeout") from error
     raise Unavailable(subject, "worker process ended", reason="WorkerDied")
+
+
+async def _receive(channel: Channel, subject: str) -> JsonObject | None:
+    try:
+        return await channel.receive()
+    except FailedPrecondition as error:
+        raise Internal(subject, f"worker sent nonsense: {error.cause}") from error
 
 
 def _read(one: JsonObject) -> EndpointAnswer:

@@ -68,6 +68,7 @@ async def _serve(end: socket.socket) -> int:
 async def _pull(channel: Channel) -> None:
     # Imported only now, confined: it brings the HTTP client and the decompressors. A warm worker has done so
     # before its request comes.
+    from image.worker.import_job import ImportJob, list_archive
     from image.worker.pull_job import PullJob
     from image.worker.resolve_job import report_endpoints
     from image.worker.tags_job import list_tags
@@ -83,5 +84,9 @@ async def _pull(channel: Channel) -> None:
         await list_tags(channel, request)
     elif request.task == "resolve":
         await report_endpoints(channel, request)
+    elif request.task == "archive":
+        await list_archive(channel, request)
+    elif request.task == "import":
+        await ImportJob(channel, request).run()
     else:
         await PullJob(channel, request).run()

@@ -78,6 +78,10 @@ class WorkerRequest:
     """Digests that the tag may mean without anything being new; empty to look closely."""
     circuits: tuple[tuple[str, Circuit], ...] = ()
     """Endpoints that could not be reached lately."""
+    archive: str = ""
+    """Path of an archive, for the tasks `archive` and `import`; the reference is then a name for the image."""
+    entry: int = 0
+    """Which image of the archive."""
 
     def message(self) -> dict[str, object]:
         """Return the JSON form."""
@@ -118,6 +122,8 @@ def read_request(message: JsonObject) -> WorkerRequest:
         policy_path=message.text("policy_path"),
         known=message.texts("known"),
         circuits=tuple(_read_circuit(each) for each in message.children("circuits")),
+        archive=message.text("archive"),
+        entry=message.integer("entry"),
     )
 
 

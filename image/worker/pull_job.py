@@ -70,12 +70,16 @@ class PullJob:
         try:
             async with asyncio.TaskGroup() as group:
                 listening = group.create_task(self._door.listen(), name="answers")
-                async with make_client(self._request, self._door) as client:
+                async with self._source() as client:
                     await self._pull(client)
                 await self._door.wait_told()
                 listening.cancel()
         except BaseExceptionGroup as failures:
             raise first_cause(failures) from failures
+
+    def _source(self) -> RegistryClient:
+        """Return where the image comes from, not opened."""
+        return make_client(self._request, self._door)
 
     async def _pull(self, client: RegistryClient) -> None:
         self._say(f"Pulling from {self._reference.path}")

@@ -19,6 +19,8 @@ class _Image(LazyGroup):
         "rm": ("cri.command.image.remove", "Remove images or names of them."),
         "prune": ("cri.command.image.prune", "Remove all images that nothing keeps."),
         "fsck": ("cri.command.image.fsck", "Look for damage, and repair it."),
+        "import": ("cri.command.image.archive_import", "Bring images in from an archive."),
+        "export": ("cri.command.image.archive_export", "Write images into an archive."),
         "tag": ("cri.command.image.tag", "Give an image another name."),
         "pin": ("cri.command.image.pin:pin", "Keep an image from being removed."),
         "unpin": ("cri.command.image.pin:unpin", "Take a pin away."),

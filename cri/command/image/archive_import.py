@@ -1,0 +1,84 @@
+"""`lading image import`: bring images in from a file, a directory or standard input."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from cri.command.daemon_client import CommandError, Daemon
+from cri.command.exit_codes import ExitCode
+from cri.command.options import ADMIN, JSON, QUIET, print_json
+from cri.command.texts import count, number, short, size
+from image.model.json_document import JsonObject
+from image.store.tar_writer import END, file_header, padding
+
+_CHUNK = 1 << 20
+
+
+@click.command("import")
+@click.argument("source", metavar="FILE|DIRECTORY|-")
+@click.option("--name", default="", metavar="REPOSITORY", help="For images that have only a tag.")
+@click.option("--pin", default="", metavar="NAME", help="Pin what is imported, under this name.")
+@click.option("--until", default="", metavar="TIME", help="End of the pin: 2027-01-31.")
+@ADMIN
+@JSON
+@QUIET
+def command(
+    *, source: str, name: str, pin: str, until: str, admin: str, as_json: bool, quiet: bool
+) -> int:
+    r"""Import an OCI layout (directory or tar) or what 'docker save' wrote, packed by gzip or not.
+
+    \b
+    Examples:
+      lading image import images.tar
+      lading image import --pin boot /srv/layout
+      skopeo copy docker://busybox oci-archive:/dev/stdout | lading image import --name busybox -
+    """
+    lines = Daemon(admin).send("image/import", _pieces(source), name=name, pin=pin, until=until)
+    for line in lines:
+        if as_json:
+            print_json(line)
+        elif quiet:
+            if line.text("event") == "image":
+                click.echo(line.text("id"))
+        else:
+            click.echo(import_line(line))
+    return ExitCode.OK
+
+
+def import_line(line: JsonObject) -> str:
+    """Return one line as a person reads it."""
+    if line.text("event") == "image":
+        state = "imported" if line.fields.get("new") is True else "already here"
+        return f"{state} {', '.join(line.texts('names'))} ({short(line.text('id'))})"
+    pinned = f', pinned "{line.text("pin")}"' if line.text("pin") else ""
+    imported = count(line.integer("imported"), "image")
+    added = size(number(line, "bytes"))
+    return f"imported {imported}, {line.integer('present')} already here, {added}{pinned}"
+
+
+def _pieces(source: str) -> Iterator[bytes]:
+    """Yield the archive's bytes; a directory becomes a tar on the way."""
+    try:
+        if source == "-":
+            yield from iter(lambda: sys.stdin.buffer.read(_CHUNK), b"")
+            return
+        path = Path(source)
+        if path.is_dir():
+            yield from _directory(path)
+            return
+        with path.open("rb") as stream:
+            yield from iter(lambda: stream.read(_CHUNK), b"")
+    except OSError as error:
+        raise CommandError(f"{source}: cannot be read: {error.strerror}", ExitCode.USAGE) from error
+
+
+def _directory(top: Path) -> Iterator[bytes]:
+    for path in (top / "oci-layout", top / "index.json", *sorted(top.glob("blobs/*/*"))):
+        length = path.stat().st_size
+        yield file_header(str(path.relative_to(top)), length)
+        with path.open("rb") as stream:
+            yield from iter(lambda: stream.read(_CHUNK), b"")
+        yield padding(length)
+    yield END

@@ -1,0 +1,49 @@
+"""The daemon's side of listing an archive: one question to a worker, one answer read strictly."""
+
+from dataclasses import dataclass
+
+from image.errors import FailedPrecondition, Internal, InvalidArgument
+from image.model.json_document import JsonObject
+from image.model.reference import parse_reference
+from image.store.image_archive import MAX_IMAGES
+from image.worker.endpoint_question import ask_worker
+from image.worker.messages import WorkerRequest
+from image.worker.worker_pool import WorkerPool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchiveListing:
+    """What an archive holds."""
+
+    path: str
+    """Where to read it: unpacked, if it came packed."""
+    names: tuple[tuple[str, ...], ...]
+    """Normalised names of each image, at least one."""
+
+
+async def ask_archive(
+    workers: WorkerPool, request: WorkerRequest, seconds: float
+) -> ArchiveListing:
+    """Ask a worker what an archive holds.
+
+    Raises:
+        ImageError: why it cannot be read.
+    """
+    remedy = "split the archive"
+    message = await ask_worker(workers, request, "archive", seconds, "image archive", remedy)
+    try:
+        return _read(message, request.archive)
+    except (FailedPrecondition, InvalidArgument) as error:
+        raise Internal("image archive", f"worker sent nonsense: {error.cause}") from error
+
+
+def _read(message: JsonObject, given: str) -> ArchiveListing:
+    images = message.children("images")[:MAX_IMAGES]
+    names = tuple(
+        tuple(str(parse_reference(name)) for name in one.texts("names")[:MAX_IMAGES])
+        for one in images
+    )
+    path, directory = message.text("path"), given.rpartition("/")[0]
+    if path.rpartition("/")[0] != directory or not all(names):
+        raise FailedPrecondition("image archive", "another path, or an image without name")
+    return ArchiveListing(path=path, names=names)
