@@ -4,15 +4,19 @@ DEL gets the configuration and result that ADD had, whatever the configuration i
 from before ADD until DEL was acknowledged, so a lease is never forgotten.
 """
 
+import logging
 from dataclasses import replace
 
 from runtime.drivers.cni_plugin import INTERFACE
 from runtime.drivers.pod_network import Attachment
+from runtime.errors import PodRuntimeError
 from runtime.lifecycle.node import Node
 from runtime.records.sandbox import PodAddresses, SandboxRecord
 from runtime.records.security import NamespaceMode
 from runtime.spec.sysctls import sysctl_path
 from runtime.store.changes import put_sandbox
+
+log = logging.getLogger(__name__)
 
 
 def owns_network(record: SandboxRecord) -> bool:
@@ -39,14 +43,20 @@ async def detach_network(node: Node, record: SandboxRecord) -> None:
 
 
 async def release_network(node: Node, sandbox_id: str) -> None:
-    """Give a stopped pod's network back, and remember that it was acknowledged."""
+    """Give a stopped pod's network back, and remember that it was acknowledged.
+
+    If that cannot be written down, as on a full disk, the next start gives it back once more, which does no harm.
+    """
     record = node.sandboxes[sandbox_id]
     if not record.network_attached:
         return
     await detach_network(node, record)
     freed = replace(record, network_attached=False, addresses=PodAddresses())
     node.show_sandbox(freed)
-    await node.db.commit(put_sandbox(freed))
+    try:
+        await node.db.commit(put_sandbox(freed))
+    except PodRuntimeError as error:
+        log.error("pod %s: its released network is not written down: %s", sandbox_id, error)
 
 
 def _has_ipv6(addresses: PodAddresses) -> bool:

@@ -41,6 +41,9 @@ _TABLES = (
 )
 _HEADER_VERSION = slice(60, 64)
 """Where the file format keeps PRAGMA user_version (sqlite.org/fileformat.html, 1.3)."""
+_ROOM_BYTES = 1024 * 1024
+"""Hundreds of removals."""
+
 _BATCH_LIMIT = 256
 _DISK_FULL = "full"
 
@@ -311,6 +314,22 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_size_limit = 8388608")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("COMMIT")
+    _take_room(connection)
+
+
+def _take_room(connection: sqlite3.Connection) -> None:
+    """Make the log and the database so large that pods can still be removed when the disk is full.
+
+    Even a deletion writes. SQLite uses the room in its log again after a checkpoint, and free pages of the database before
+    it makes the file longer (sqlite.org/wal.html, fileformat2.html section 1.5). Two transactions: pages that are freed in
+    the one that made them are never written.
+    """
+    try:
+        connection.execute("INSERT INTO facts VALUES ('room', zeroblob(?))", (_ROOM_BYTES,))
+        connection.execute("DELETE FROM facts WHERE name = 'room'")
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    except sqlite3.Error as error:
+        log.warning("the state database has no room in reserve: %s", error)
 
 
 def _log_failure(done: asyncio.Future[None]) -> None:

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from runtime.errors import ResourceExhausted
 from runtime.lifecycle.sandbox_network import detach_network, owns_network, release_network
 from runtime.records.security import NamespaceMode
 from runtime.tests.lifecycle.rig import Rig, pod_config
@@ -47,3 +50,17 @@ async def test_pod_that_got_or_asked_for_ipv6_keeps_it(rig: Rig) -> None:
     rig.network.additional_ips = ("fd00::2",)
     await rig.pod(pod_config("six"))
     assert rig.host.called("switch_off_ipv6") == []
+
+
+async def test_release_that_cannot_be_written_down_is_a_release_all_the_same(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(*_: object) -> None:
+        raise ResourceExhausted("state database", "the disk is full")
+
+    pod = await rig.pod()
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.node.db, "commit", full)
+        await release_network(rig.node, pod.id)
+    assert not rig.node.sandbox(pod.id).network_attached
+    assert "not written down" in caplog.text

@@ -166,10 +166,8 @@ async def test_a_full_disk_keeps_no_pod_from_being_stopped(
     await start_container(rig.node, (await rig.container(pod)).id)
     with monkeypatch.context() as patch:
         patch.setattr(rig.node.db, "commit", full)
-        with pytest.raises(ResourceExhausted):
-            await stop_sandbox(rig.node, pod.id)
+        await stop_sandbox(rig.node, pod.id)
     assert "the stop is not written down" in caplog.text
     assert not rig.network.attached
     assert "processes" not in rig.left()
-    await stop_sandbox(rig.node, pod.id)
     assert {"namespaces", "pod files"}.isdisjoint(rig.left())

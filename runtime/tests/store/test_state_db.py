@@ -168,7 +168,7 @@ async def test_a_damaged_row_hides_no_other(db: StateDatabase) -> None:
 
 async def test_a_full_disk_is_told_as_such_and_changes_nothing(db: StateDatabase) -> None:
     await db.commit(Change("PRAGMA max_page_count = 8", ()))
-    large = [Change("INSERT INTO facts VALUES (?, ?)", (str(n), "x" * 20000)) for n in range(10)]
+    large = [Change("INSERT INTO facts VALUES (?, ?)", (str(n), "x" * 200_000)) for n in range(10)]
     with pytest.raises(ResourceExhausted, match="disk is full"):
         await db.commit(*large)
     await db.commit(put_boot_id("b"))
@@ -185,3 +185,13 @@ async def test_a_disk_that_does_not_answer_is_a_deadline(tmp_path: Path) -> None
     await asyncio.to_thread(db._thread.join, 0.01)
     db._timeout_seconds = 5
     await db.close()
+
+
+async def test_log_and_database_have_room_for_removals_on_a_full_disk(
+    db: StateDatabase, tmp_path: Path
+) -> None:
+    assert (tmp_path / "state.db-wal").stat().st_size > 1024 * 1024
+    before = (tmp_path / "state.db-wal").stat().st_size
+    await db.commit(put_sandbox(sandbox()))
+    await db.commit(drop_sandbox(sandbox().id))
+    assert (tmp_path / "state.db-wal").stat().st_size == before
