@@ -75,6 +75,7 @@ def test_our_close_has_its_code_and_reason() -> None:
         (b"\xc2\x80\0\0\0\0", 1002),
         (b"\x82\xff" + (FRAME_LIMIT + 1).to_bytes(8, "big"), 1009),
     ],
+    ids=["unmasked", "continuation of nothing", "reserved opcode", "reserved bit", "too large"],
 )
 def test_what_breaks_the_rules_is_closed_with_a_code(data: bytes, code: int) -> None:
     socket = WebSocketConnection()
