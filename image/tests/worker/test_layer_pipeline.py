@@ -71,7 +71,11 @@ async def test_bytes_after_the_archive_count(site: Site) -> None:
     await site.run(longer, diff_id=sha256_digest(longer))
 
 
-@pytest.mark.parametrize("blob", [b"no tar" * 200, gzip.compress(TAR)[:50], b"\x1f\x8bxxxxxxxxx"])
+@pytest.mark.parametrize(
+    "blob",
+    [b"no tar" * 200, gzip.compress(TAR)[:50], b"\x1f\x8bxxxxxxxxx"],
+    ids=["no tar", "cut gzip", "broken gzip"],
+)
 async def test_content_that_is_no_layer_is_refused(site: Site, blob: bytes) -> None:
     with pytest.raises(FailedPrecondition):
         await site.run(blob, diff_id=sha256_digest(blob))
