@@ -160,7 +160,7 @@ class Puller:
         on_event: Callable[[PullEvent], None] | None = None,
         caller: str = "operator",
     ) -> PulledTags:
-        """Pull every tag of a repository, one after the other; the first that fails ends it (heritage 1.2).
+        """Pull every tag of a repository, one after the other; the first that fails ends it (pull rule 1.2).
 
         Raises:
             InvalidArgument: `name` has a tag or a digest, or is no name.

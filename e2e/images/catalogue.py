@@ -1,4 +1,4 @@
-"""Name every test image and what is in it: the table of design/conformance.md section 2 as code.
+"""Name every test image and what is in it that critest and our own tests ask for.
 
 Only says what the images are; building and pushing happen elsewhere.
 """

@@ -1,4 +1,4 @@
-"""Docker schema 1: manifests of before 2016, whose layers and history are listed top first (heritage 1.5, 1.8).
+"""Docker schema 1: manifests of before 2016, whose layers and history are listed top first (pull rule 1.5, 1.8).
 
 Pure. A signed manifest is a JSON web signature around a payload; the payload alone is hashed and read, so what was
 checked is what is used. Its signatures prove nothing, because they carry their own keys, and are not looked at.

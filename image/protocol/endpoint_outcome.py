@@ -1,6 +1,6 @@
 """Outcomes of endpoints: what an answer means for the next step, and the one error told when all failed.
 
-Pure. The decisions of heritage 1.16 (retry) and 1.22 (next endpoint) live here and nowhere else:
+Pure. The decisions of pull rules 1.16 (retry) and 1.22 (next endpoint) live here and nowhere else:
 
     kind         same endpoint again   a mirror's: go on   becomes
     UNREACHABLE  yes                   yes                 Unavailable [RegistryUnavailable]

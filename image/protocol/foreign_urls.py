@@ -1,4 +1,4 @@
-"""Foreign layers: content that registries need not have, fetched from the urls of its descriptor (heritage 1.21).
+"""Foreign layers: content that registries need not have, fetched from the urls of its descriptor (pull rule 1.21).
 
 Pure. Whoever made the image chose these urls, so only https to public-looking hosts is followed and nothing private
 is sent there (security rule C1); the digest decides about the content.

@@ -1,7 +1,7 @@
 """When a failed request is worth another one, and how long to wait before it.
 
 Pure: the clock reading and the random number are passed in. At most five attempts, as Docker's puller makes
-(heritage 1.16); a server that asks for more patience than `longest_wait` is not asked again by this pull.
+(pull rule 1.16); a server that asks for more patience than `longest_wait` is not asked again by this pull.
 """
 
 import re

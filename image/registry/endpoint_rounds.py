@@ -1,7 +1,7 @@
 """The order in which endpoints are asked, and how often: mirrors before the origin, round after round.
 
 Each round asks every endpoint once that may still help. Between rounds it waits as the retry policy says. What an
-origin says about access and existence is final (heritage 1.22); a mirror's opinion only sends us on.
+origin says about access and existence is final (pull rule 1.22); a mirror's opinion only sends us on.
 """
 
 import asyncio

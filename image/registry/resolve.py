@@ -1,6 +1,6 @@
 """From a reference to one verified manifest of one platform.
 
-Manifests are fetched by GET with an Accept list (heritage 1.3). Bytes are checked against the digest that was asked
+Manifests are fetched by GET with an Accept list (pull rule 1.3). Bytes are checked against the digest that was asked
 for before anything else looks at them (1.5); what was asked for is what is hashed (security rule B2).
 """
 
@@ -126,7 +126,7 @@ class ManifestResolver:
         return found.digest, found.raw, found.endpoint.shown
 
     async def current_digest(self) -> Digest | None:
-        """Ask by HEAD what the tag means now; None when no endpoint says it that way (heritage 1.3).
+        """Ask by HEAD what the tag means now; None when no endpoint says it that way (pull rule 1.3).
 
         One endpoint is asked, once: whoever does not know HEAD, or has trouble, is asked by GET afterwards.
         """

@@ -1,4 +1,4 @@
-"""The tags of a repository, page by page (distribution-spec, "Listing Tags"; heritage 1.2).
+"""The tags of a repository, page by page (distribution-spec, "Listing Tags"; pull rule 1.2).
 
 Bounded in pages, bytes and tags; never fetches a manifest.
 """

@@ -1,4 +1,4 @@
-"""Layers that are fetched while the config is still on its way (heritage 1.12).
+"""Layers that are fetched while the config is still on its way (pull rule 1.12).
 
 Promise: a bounded part of each is read ahead; a failure is kept for whoever wants the layer, so that it never hides a
 failure of the config. What turns out not to be wanted is dropped.

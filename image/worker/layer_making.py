@@ -1,7 +1,7 @@
 """Makes the layers of one image that are missing: in parallel, but finished bottom first.
 
 Promise: each layer is published above published ones only, and a layer that another pull makes is waited for and not
-made twice. Damaged content after a joined transfer is fetched once more from its first byte (heritage 1.16). It writes
+made twice. Damaged content after a joined transfer is fetched once more from its first byte (pull rule 1.16). It writes
 below the staging directory alone.
 """
 
@@ -124,7 +124,7 @@ class LayerMaking:
             except FailedPrecondition as error:
                 if error.reason != RESTART_REASON:
                     raise
-                # Joined transfers or a lying mirror: once more from byte 0 (heritage 1.16), in a directory of its own
+                # Joined transfers or a lying mirror: once more from byte 0 (pull rule 1.16), in a directory of its own
                 # because threads of the first attempt may still be writing.
                 tree = await self._fill(layer, layer.second_staged)
         layer.built.set_result(tree)

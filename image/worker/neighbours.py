@@ -28,7 +28,7 @@ class Neighbours:
         self._circuits: dict[str, Circuit] = {}
 
     def known_layers(self, blobs: Sequence[str]) -> dict[str, LayerRecord]:
-        """Give what stored images know of blobs: the diff id was verified when the layer was made (heritage 1.18)."""
+        """Give what stored images know of blobs: the diff id was verified when the layer was made (pull rule 1.18)."""
         wanted = set(blobs)
         return {
             layer.digest: layer

@@ -101,7 +101,7 @@ class PullJob:
             await self._pull_old(client, image)
 
     async def _is_unchanged(self, client: RegistryClient, policy: Policy) -> bool:
-        """Ask by HEAD whether the tag still means what is here; a signature wants the long way (heritage 1.3)."""
+        """Ask by HEAD whether the tag still means what is here; a signature wants the long way (pull rule 1.3)."""
         accepted = policy.rule_for(self._reference).require is Requirement.ACCEPT
         if not self._reference.tag or not self._request.known or not accepted:
             return False
@@ -122,7 +122,7 @@ class PullJob:
         await check_image(policy, self._reference, digests, fetch)
 
     async def _pull_image(self, client: RegistryClient, image: ResolvedImage) -> None:
-        """Fetch config and layers side by side; the config's failure is the one told (heritage 1.12)."""
+        """Fetch config and layers side by side; the config's failure is the one told (pull rule 1.12)."""
         try:
             async with asyncio.TaskGroup() as group:
                 early = EarlyDownloads(group, lambda blob: self._download(client, image, blob))

@@ -1,7 +1,7 @@
 """Layers of docker schema 1, whose sizes and diff ids nobody has written down: fetched first, then measured.
 
 Promise: afterwards the image is as one of schema 2, with a config made here, and the blobs lie in the staging directory
-to be unpacked from there. Blobs whose diff id a stored image knows are not fetched (heritage 1.8, 1.18).
+to be unpacked from there. Blobs whose diff id a stored image knows are not fetched (pull rule 1.8, 1.18).
 """
 
 import asyncio
