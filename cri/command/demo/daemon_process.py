@@ -26,32 +26,36 @@ def running(place: Surroundings) -> Iterator[grpc.Channel]:
     argv = [sys.executable, "-m", "cri", "serve", "--config", str(place.directory / "config.toml")]
     with log_path.open("wb") as log:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    channel = grpc.insecure_channel(place.address)
     try:
-        _wait_ready(channel, process, log_path)
-        yield channel
+        _wait_for_socket(place, process, log_path)
+        # Made once the socket is there: a channel that was refused waits a second before it tries again.
+        channel = grpc.insecure_channel(place.address)
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_READY_SECONDS)
+            yield channel
+        except grpc.FutureTimeoutError:
+            raise DaemonFailed(f"the daemon does not answer: {last_lines(log_path)}") from None
+        finally:
+            channel.close()
     finally:
-        channel.close()
         _stop(process)
 
 
-def _wait_ready(channel: grpc.Channel, process: "subprocess.Popen[bytes]", log_path: Path) -> None:
+def _wait_for_socket(
+    place: Surroundings, process: "subprocess.Popen[bytes]", log_path: Path
+) -> None:
     end = time.monotonic() + _READY_SECONDS
-    ready = grpc.channel_ready_future(channel)
-    while True:
-        try:
-            ready.result(timeout=0.05)
-        except grpc.FutureTimeoutError:
-            if process.poll() is not None:
-                raise DaemonFailed(
-                    f"the daemon ended with {process.returncode}: {last_lines(log_path)}"
-                ) from None
-            if time.monotonic() > end:
-                raise DaemonFailed(
-                    f"the daemon did not answer in {_READY_SECONDS:.0f} s: {last_lines(log_path)}"
-                ) from None
-        else:
-            return
+    socket = Path(place.address.removeprefix("unix://"))
+    while not socket.exists():
+        if process.poll() is not None:
+            raise DaemonFailed(
+                f"the daemon ended with {process.returncode}: {last_lines(log_path)}"
+            )
+        if time.monotonic() > end:
+            raise DaemonFailed(
+                f"the daemon made no socket in {_READY_SECONDS:.0f} s: {last_lines(log_path)}"
+            )
+        time.sleep(0.005)
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

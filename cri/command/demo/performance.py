@@ -29,9 +29,9 @@ class _Performance:
         self.outcome = Outcome()
         self._report = report
 
-    def step(self, name: str, action: Callable[[], str]) -> None:
-        """Run one step and report it."""
-        begin = time.monotonic()
+    def step(self, name: str, action: Callable[[], str], *, since: float | None = None) -> None:
+        """Run one step and report it; `since` is when it began, if that was before."""
+        begin = time.monotonic() if since is None else since
         detail = action()
         step = Step(name=name, seconds=time.monotonic() - begin, detail=detail)
         self.outcome.steps.append(step)
@@ -59,14 +59,9 @@ def _perform(performance: _Performance, *, handler: str, builtin_registry: bool)
     performance.step("preflight", lambda: _preflight(bin_dirs, image))
     with tempfile.TemporaryDirectory(prefix="lading-demo-registry-") as registry_directory:
         begin = time.monotonic()
-        with serving(image[0], Path(registry_directory), builtin=builtin_registry) as (
-            address,
-            kind,
-        ):
-            seconds = time.monotonic() - begin
-            performance.step(
-                "registry", lambda: f"{kind} on {address}, up in {seconds * 1000:.0f} ms"
-            )
+        with serving(image[0], Path(registry_directory), builtin=builtin_registry) as served:
+            address, kind = served
+            performance.step("registry", lambda: f"{kind} on {address}", since=begin)
             place = make_surroundings(address, bin_dirs, handler)
             try:
                 _life(performance, place, f"{address}/{NAME}:{TAG}")
@@ -82,11 +77,8 @@ def _perform(performance: _Performance, *, handler: str, builtin_registry: bool)
 def _life(performance: _Performance, place: Surroundings, image: str) -> None:
     begin = time.monotonic()
     with running(place) as channel:
-        seconds = time.monotonic() - begin
         pod = DemoPod(channel, place, image)
-        performance.step(
-            "daemon ready", lambda: f"{pod.describe()}\nanswered after {seconds * 1000:.0f} ms"
-        )
+        performance.step("daemon ready", pod.describe, since=begin)
         performance.step("pull", pod.pull)
         try:
             performance.step("pod sandbox up", pod.run_sandbox)
