@@ -286,7 +286,19 @@ def forwarded(node: Node, pod: str, port: int, transport: str, log: Path) -> Ite
             process.wait(10)
 
 
-ECHO = "nc -ll -p 8080 -e cat"
+def serve(port: int, program: str) -> str:
+    """Return a shell line that serves a program on a port.
+
+    busybox takes the number of its l's for the queue of listen(2). Above a full queue the kernel answers with SYN cookies, and
+    resets a connection that it took so and still has no room for: with -ll some of ten at once are lost inside the pod.
+    """
+    return f"nc -{'l' * 64} -p {port} -e {program}"
+
+
+def wait_listening(node: Node, container: str, port: int) -> None:
+    """Wait until the pod's port takes connections; its program shows in ps before."""
+    command = ["netstat", "-ltn"]
+    wait(lambda: b":%d " % port in node.client.exec_sync(container, command).stdout)
 
 
 def talk(port: int, data: bytes) -> bytes:
@@ -316,8 +328,8 @@ def test_bytes_reach_a_port_of_the_pod_and_come_back(
 
     port = 8080 if network == api_pb2.POD else free_port()
     pod = node.run(replace(node.shape(), network_mode=network))
-    container = pod.shell(ECHO.replace("8080", str(port)))
-    wait(lambda: b"nc -ll" in node.client.exec_sync(container, ["ps"]).stdout)
+    container = pod.shell(serve(port, "cat"))
+    wait_listening(node, container, port)
     with forwarded(node, pod.id, port, transport, tmp_path / "log") as local:
         data = os.urandom(5 * MIB)
         assert talk(local, data) == data
@@ -337,8 +349,8 @@ def test_a_late_answer_after_a_half_close_arrives(
     node: Node, transport: str, tmp_path: Path
 ) -> None:
     pod = node.run()
-    container = pod.shell("nc -ll -p 8080 -e sh -c 'cat >/dev/null; sleep 2; echo late'")
-    wait(lambda: b"nc -ll" in node.client.exec_sync(container, ["ps"]).stdout)
+    container = pod.shell(serve(8080, "sh -c 'cat >/dev/null; sleep 2; echo late'"))
+    wait_listening(node, container, 8080)
     with forwarded(node, pod.id, 8080, transport, tmp_path / "log") as local:
         assert talk(local, b"question") == b"late\n"
 
