@@ -10,6 +10,20 @@ import sys
 import time
 from pathlib import Path
 
+OURS = (
+    "lading",
+    "conmon",
+    "crun",
+    "runc",
+    "containerd",
+    "docker-registry",
+    "critest",
+    "crictl",
+    "-m cri",
+)
+"""Words in the command lines of what tests start; a machine has processes of its own that come and go. What runs in a
+container without its monitor is found by its cgroup."""
+
 SETTLE_SECONDS = 15.0
 """The kernel and an exiting daemon free some things a moment after the last test."""
 
@@ -32,8 +46,7 @@ def _processes() -> list[str]:
             started = (entry / "stat").read_text().rpartition(")")[2].split()[19]
         except OSError:
             continue
-        # A kernel thread has no command line; workers of the kernel come and go.
-        if command and int(entry.name) != os.getpid():
+        if int(entry.name) != os.getpid() and any(word in command for word in OURS):
             found.append(f"{entry.name} started {started}: {command[:120].strip()}")
     return found
 
@@ -47,14 +60,14 @@ def _text(path: str) -> str:
     return Path(path).read_text(encoding="utf-8")
 
 
-def new_since(before: dict[str, list[str]], ours: str) -> list[str]:
-    """Return what is here now and was not before, one line each; processes named in `ours` are left out."""
+def new_since(before: dict[str, list[str]], caller: str) -> list[str]:
+    """Return what is here now and was not before, one line each; processes of `caller` are left out."""
     now = look()
     return [
         f"{kind}: {item}"
         for kind, items in now.items()
         for item in sorted(set(items) - set(before.get(kind, [])))
-        if not (kind == "process" and ours in item)
+        if not (kind == "process" and caller in item)
     ]
 
 

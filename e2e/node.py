@@ -122,9 +122,10 @@ class LogLine:
 
 
 def log_lines(path: str) -> list[LogLine]:
-    """Read a container log."""
+    """Read a container log; a line that is still being written is none yet."""
     lines = []
-    for line in Path(path).read_bytes().decode(errors="surrogateescape").splitlines():
+    whole = Path(path).read_bytes().rpartition(b"\n")[0]
+    for line in whole.decode(errors="surrogateescape").splitlines():
         time, stream, tag, text = line.split(" ", 3)
         lines.append(LogLine(time=time, stream=stream, tag=tag, text=text))
     return lines
