@@ -94,7 +94,7 @@ async def _with_terminal(
     launcher: ExecLauncher, request: ExecStreamRequest, temporary: Path
 ) -> ExecStream:
     size = (request.width, request.height) if request.width and request.height else None
-    with ConsoleSocket(temporary) as console:
+    with ConsoleSocket(temporary, size) as console:
         command = ExecCommand(words=request.command, console_socket=console.path, size=size)
         started = await launcher.launch(command)
         try:
@@ -102,10 +102,7 @@ async def _with_terminal(
         except BaseException:
             started.kill()
             raise
-    stream = ExecStream(started, stdin=master, stdout=master, stderr=None)
-    if size is not None:
-        stream.resize(*size)  # crun up to 1.8 takes consoleSize from the container's spec alone
-    return stream
+    return ExecStream(started, stdin=master, stdout=master, stderr=None)
 
 
 async def _with_pipes(launcher: ExecLauncher, request: ExecStreamRequest) -> ExecStream:

@@ -53,3 +53,30 @@ async def test_directory_that_was_removed_meanwhile_is_no_error(tmp_path: Path) 
     with ConsoleSocket(tmp_path) as console:
         console.path.unlink()
         console.path.parent.rmdir()
+
+
+async def test_size_is_set_when_the_terminal_arrives_not_when_it_is_taken(tmp_path: Path) -> None:
+    master, slave = os.openpty()
+    with ConsoleSocket(tmp_path, (101, 33)) as console, socket.socket(socket.AF_UNIX) as runtime:
+        runtime.connect(str(console.path))
+        socket.send_fds(runtime, [b"/dev/pts/0"], [master])
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert os.get_terminal_size(slave) == (101, 33)
+    os.close(master)
+    os.close(slave)
+
+
+async def test_terminal_that_nobody_waits_for_any_more_is_closed(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    with ConsoleSocket(tmp_path) as console, socket.socket(socket.AF_UNIX) as runtime:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await console.receive("exec")
+        runtime.connect(str(console.path))
+        socket.send_fds(runtime, [b"x"], [write])
+        for _ in range(5):
+            await asyncio.sleep(0)
+    os.close(write)
+    assert os.read(read, 1) == b""  # no copy of the other end is open
+    os.close(read)
