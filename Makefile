@@ -56,17 +56,13 @@ format: $(VENV)/.installed-dev ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix .
 
 unit: $(VENV)/.installed-dev ## Unit tests: no root, no network, seconds
-	@$(BIN)/pytest -q --numprocesses 2 --dist worksteal || { \
-	  echo "make: what failed beside others runs once more alone"; \
-	  $(BIN)/pytest -q --last-failed --last-failed-no-failures none; }
+	@$(BIN)/pytest -q --numprocesses 2 --dist worksteal
 
 pure: $(VENV)/.installed-dev ## Pure folders: every line and branch covered by the file's own tests
 	@$(SETUP)/pure_coverage.sh $(BIN)/python
 
 e2e: setup ## End-to-end tests with the real programs; root
-	@$(BIN)/pytest -q -c e2e/pytest.ini e2e --numprocesses 3 --dist worksteal || { \
-	  echo "make: what failed beside others runs once more alone"; \
-	  $(BIN)/pytest -q -c e2e/pytest.ini e2e --last-failed --last-failed-no-failures none; }
+	@$(BIN)/pytest -q -c e2e/pytest.ini e2e --numprocesses 3 --dist worksteal
 
 critest: setup ## Kubernetes' CRI conformance suite, one seed; no spec that passed may fail
 	@$(BIN)/python -m e2e.conformance_critest --check
