@@ -17,7 +17,13 @@ from pathlib import Path
 import runtime.spec.request
 from cri.config import HandlerSettings, Settings
 from cri.rootfs_provider import StoreRootfs
-from cri.startup_checks import Finding, check_handlers, check_pause, check_rights
+from cri.startup_checks import (
+    Finding,
+    check_handlers,
+    check_known_faults,
+    check_pause,
+    check_rights,
+)
 from cri.supervisor import TaskSupervisor
 from cri.worker_launcher import ProgramWorkerLauncher
 from image.pull import Puller, PullSettings
@@ -252,5 +258,6 @@ def _findings(
     return [
         *check_rights(facts, os.geteuid()),
         *check_handlers(features, choice),
+        *check_known_faults(features),
         *check_pause(str(pause), os.access(pause, os.X_OK)),
     ]

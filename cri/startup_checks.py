@@ -11,6 +11,7 @@ from cri.runtime_service.parts import Condition
 from runtime.drivers.driver import DriverFeatures
 from runtime.drivers.handler_choice import HandlerChoice
 from runtime.drivers.pod_network import NetworkCondition
+from runtime.formats.known_faults import faults_of
 from runtime.spec.request import HostFacts
 
 RUNTIME_READY = "RuntimeReady"
@@ -93,6 +94,21 @@ def check_handlers(features: Mapping[str, DriverFeatures], choice: HandlerChoice
                 )
             )
     return found
+
+
+def check_known_faults(features: Mapping[str, DriverFeatures]) -> list[Finding]:
+    """Tell handlers whose version has published faults (security rule E4)."""
+    return [
+        Finding(
+            reason="KnownFault",
+            cause=f"handler {name} is {one.version}, which has {fault.ids}: {fault.effect}",
+            remedy="update it, unless your distribution says that its build is mended",
+            blocks=False,
+        )
+        for name, one in sorted(features.items())
+        if one.usable
+        for fault in faults_of(one.version)
+    ]
 
 
 def check_pause(path: str, is_executable: bool) -> list[Finding]:

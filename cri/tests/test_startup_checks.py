@@ -1,10 +1,13 @@
 """What is wrong with a node is said with a remedy, and only what stops pods makes it unready."""
 
+from dataclasses import replace
+
 import pytest
 
 from cri.startup_checks import (
     Finding,
     check_handlers,
+    check_known_faults,
     check_pause,
     check_rights,
     conditions,
@@ -101,3 +104,11 @@ def test_findings_that_stop_nothing_leave_the_runtime_ready() -> None:
     finding = Finding(reason="X", cause="c", remedy="r", blocks=False)
     ready, _ = conditions([finding], lambda: NetworkCondition(ready=True))()
     assert ready.ready
+
+
+def test_e4_a_handler_with_published_faults_is_told_and_stops_nothing() -> None:
+    old = replace(features(usable=True), version="runc 1.2.8")
+    (found,) = check_known_faults({"runc": old, "crun": features(usable=True)})
+    assert (found.reason, found.blocks) == ("KnownFault", False)
+    assert "CVE-2026-41579" in found.cause
+    assert check_known_faults({"runc": replace(old, usable=False)}) == []
