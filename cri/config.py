@@ -97,6 +97,21 @@ class ImageSettings:
     no_progress_seconds: int = setting(
         300, "a pull that moves no byte for so long is ended and said why"
     )
+    unpack_timeout_seconds: int = setting(
+        300, "the same while layers are unpacked: a disk that takes so long has failed"
+    )
+    connect_timeout_seconds: int = setting(
+        30, "name, TCP and TLS; 5 for mirrors, dial_timeout in hosts.toml overrides both"
+    )
+    first_byte_timeout_seconds: int = setting(
+        60, "from a request to the head of its answer; cold storage behind a registry takes 30"
+    )
+    min_bytes_per_second: int = setting(
+        1024, "below any usable line; a download that is slower over a window is resumed elsewhere"
+    )
+    min_rate_window_seconds: int = setting(
+        60, "over which the rate is judged, long enough for a registry that restarts"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,13 +226,21 @@ POSITIVE = (
     "image.max_layer_entries",
     "image.max_path_depth",
     "image.no_progress_seconds",
+    "image.unpack_timeout_seconds",
+    "image.connect_timeout_seconds",
+    "image.first_byte_timeout_seconds",
+    "image.min_rate_window_seconds",
     "network.cni_timeout_seconds",
     "runtime.create_timeout_seconds",
     "runtime.start_timeout_seconds",
 )
 """Settings that must be above 0."""
 
-NOT_NEGATIVE = ("image.max_bytes_per_second", "image.warm_worker_seconds")
+NOT_NEGATIVE = (
+    "image.max_bytes_per_second",
+    "image.min_bytes_per_second",
+    "image.warm_worker_seconds",
+)
 """Settings that must be 0 or more."""
 
 

@@ -26,6 +26,7 @@ from cri.startup_checks import (
 )
 from cri.supervisor import TaskSupervisor
 from cri.worker_launcher import ProgramWorkerLauncher
+from image.protocol.transport_limits import TransportLimits
 from image.pull import Puller, PullSettings
 from image.store.image_store import ImageStore
 from runtime.drivers.cni import CniNetwork
@@ -174,6 +175,13 @@ def pull_settings(settings: Settings) -> PullSettings:
         max_layer_entries=wanted.max_layer_entries,
         max_path_depth=wanted.max_path_depth,
         no_progress_seconds=float(wanted.no_progress_seconds),
+        unpack_seconds=float(wanted.unpack_timeout_seconds),
+        transport=TransportLimits(
+            connect=float(wanted.connect_timeout_seconds),
+            first_byte=float(wanted.first_byte_timeout_seconds),
+            window=float(wanted.min_rate_window_seconds),
+            min_rate=wanted.min_bytes_per_second,
+        ),
         docker_config_path=wanted.docker_config_path,
         policy_path=wanted.policy_path,
         max_downloads=wanted.max_downloads,

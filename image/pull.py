@@ -349,6 +349,7 @@ class Puller:
             shared.tell,
             self._neighbours,
             known,
+            unpack_seconds=self._settings.unpack_seconds,
         )
         request = self._request(key, str(space.staging), known=known)
         return await conversation.run(self._workers, request)
@@ -386,6 +387,7 @@ class Puller:
                 if name.startswith(prefix)
             ),
             circuits=self._neighbours.circuits(),
+            limits=settings.transport,
         )
 
 

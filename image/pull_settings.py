@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from image.protocol.transport_limits import TransportLimits
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PullSettings:
@@ -21,6 +23,10 @@ class PullSettings:
     max_layer_entries: int = 4_000_000
     max_path_depth: int = 1024
     no_progress_seconds: float = 300
+    unpack_seconds: float = 300
+    """The same while layers are unpacked."""
+    transport: TransportLimits = TransportLimits()
+    """What each stage of a request may take."""
     docker_config_path: str = ""
     """Docker's config.json with credentials of this node; empty for none."""
     policy_path: str = ""

@@ -26,6 +26,8 @@ async def inspect_image(parts: AdminParts, arguments: Arguments) -> dict[str, ob
         "schema": "lading.image-inspect/v1",
         **image_fields(record, report, shares, Keepers(parts, report)),
         "manifest_digest": record.manifest_digest,
+        "source": record.source,
+        "config_source": record.config_source,
         "layers": [_layer(one, report, shares.get(one.chain_id, 0)) for one in record.layers],
         "manifest": await _document(parts, record.manifest_digest),
         "config": await _document(parts, record.id),
@@ -43,6 +45,7 @@ def _layer(layer: LayerRecord, report: DiskReport, images: int) -> dict[str, obj
         "inodes": kept.inodes if kept else 0,
         "kind": kept.kind if kept else "missing",
         "images": images,
+        "source": layer.source,
     }
 
 

@@ -13,6 +13,7 @@ from cri.node_assembly import (
     pull_settings,
     uses_systemd_cgroups,
 )
+from image.protocol.transport_limits import TransportLimits
 
 
 def test_each_instance_has_a_cgroup_for_its_monitors() -> None:
@@ -55,6 +56,7 @@ def test_a_configured_proxy_goes_before_the_environment(monkeypatch: pytest.Monk
     assert pull_settings(settings).no_proxy == "local"
     configured = replace(settings, image=ImageSettings(proxy="http://configured:2"))
     assert pull_settings(configured).proxy == "http://configured:2"
+    assert pull_settings(Settings()).transport == TransportLimits()
     assert "configured:2" not in repr(pull_settings(configured))
 
 

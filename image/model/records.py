@@ -34,6 +34,8 @@ class LayerRecord:
     """Identity of this layer on top of all below it (image-spec, config.md)."""
     size_bytes: int
     """Size of the blob as the registry has it."""
+    source: str = ""
+    """The endpoint that served the blob, several when it was resumed elsewhere; empty while nobody knows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +56,8 @@ class ImageRecord:
     pinned: bool = False
     source: str = ""
     """The endpoint that served its manifest last, without user and query; empty when it was not pulled."""
+    config_source: str = ""
+    """The endpoint that served its config."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -57,6 +57,8 @@ class Outcome:
     """The finished error when the failure is about content and not about the endpoint."""
     seconds: float | None = None
     """How long the attempt took."""
+    remedy: str = ""
+    """What an operator can do about it; empty for the usual words."""
 
     @property
     def is_retried(self) -> bool:
@@ -162,8 +164,8 @@ def _error_of_kind(subject: str, last: Outcome, details: tuple[str, ...]) -> Ima
         case _:
             return Unavailable(
                 subject,
-                "no registry endpoint answered properly",
-                remedy="check network, proxy and hosts.toml of this node",
+                f"no registry endpoint answered properly, at last {last.endpoint}: {last.text}",
+                remedy=last.remedy or "check network, proxy and hosts.toml of this node",
                 reason="RegistryUnavailable",
                 details=details,
             )

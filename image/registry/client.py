@@ -23,6 +23,7 @@ from image.protocol.foreign_urls import foreign_endpoints
 from image.protocol.mirror_rules import Endpoint
 from image.protocol.proxy_rules import ProxyRules
 from image.protocol.retry_policy import RetryPolicy
+from image.protocol.transport_limits import TransportLimits
 from image.registry.bearer_token import AuthorizationSource
 from image.registry.credential_source import CredentialSource, NodeCredentials
 from image.registry.download import RESTART_REASON, BlobDownload
@@ -31,7 +32,7 @@ from image.registry.endpoint_health import EndpointHealth
 from image.registry.endpoint_report import EndpointReport, report_endpoints
 from image.registry.endpoint_rounds import Habits
 from image.registry.host_rules_reader import HostRulesReader
-from image.registry.http_transport import HttpTransport, TransportLimits
+from image.registry.http_transport import HttpTransport
 from image.registry.resolve import ManifestResolver
 from image.registry.resolved_image import ResolvedImage
 from image.registry.tags import list_tags
@@ -68,6 +69,7 @@ class RegistryClient:
         self._caller = EndpointCaller(self._transport, AuthorizationSource(self._transport))
         self._node_credentials = NodeCredentials(docker_config_path)
         self._distrusted: dict[tuple[str, Digest], None] = {}
+        self._served: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
@@ -244,6 +246,11 @@ class RegistryClient:
             if error.reason == RESTART_REASON:
                 self._distrust(transfer.sources, layer.digest)
             raise
+        self._served[layer.digest] = ", ".join(dict.fromkeys(e.shown for e in transfer.sources))
+
+    def source_of(self, digest: str) -> str:
+        """Tell which endpoint served a blob to this client; several when it was resumed elsewhere, empty for none."""
+        return self._served.get(digest, "")
 
     async def list_tags(
         self, reference: Reference, *, auth: RegistryAuth | None

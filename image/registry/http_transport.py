@@ -22,26 +22,18 @@ from image.protocol.hosts_file import DEFAULT_TLS, TlsRules
 from image.protocol.progress_watch import ProgressWatch
 from image.protocol.proxy_rules import ProxyRules
 from image.protocol.redirect_rules import check_redirect
+from image.protocol.transport_limits import (
+    CONNECT_REMEDY,
+    FIRST_BYTE_REMEDY,
+    RATE_REMEDY,
+    TransportLimits,
+)
 from image.protocol.url_origin import Origin, origin_of, redact_text
 from image.registry.tls_contexts import TlsContexts
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5  # curl stops at 50, Go at 10; registries need one, object stores seldom two
 _READ_BUFFER = 256 * 1024
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TransportLimits:
-    """Seconds that each stage may take."""
-
-    connect: float = 30.0
-    """TCP and TLS; a host's `dial_timeout` overrides it."""
-    first_byte: float = 60.0
-    """From the request to the head of the answer; registries behind cold storage need 30."""
-    stall: float = 60.0
-    """Between two pieces of a body."""
-    minimum_bytes: int = 64 * 1024
-    """What each `stall` seconds must bring at least."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,12 +93,13 @@ class HttpResponse:
         """
         loop = asyncio.get_running_loop()
         watch = ProgressWatch(
-            window=self._limits.stall, minimum=self._limits.minimum_bytes, started=loop.time()
+            window=self._limits.window, minimum=self._limits.minimum_bytes, started=loop.time()
         )
         while piece := await self._read_piece():
+            received = watch.received + len(piece)
             if not watch.note(len(piece), now=loop.time()):
-                text = f"sent less than {watch.minimum} bytes in {watch.window:g} s"
-                raise _failure(self._request, text)
+                text = self._limits.too_slow(received)
+                raise _failure(self._request, text, remedy=RATE_REMEDY)
             paused = loop.time()
             yield piece
             watch.pause(loop.time() - paused)
@@ -127,11 +120,10 @@ class HttpResponse:
 
     async def _read_piece(self) -> bytes:
         try:
-            async with asyncio.timeout(self._limits.stall):
+            async with asyncio.timeout(self._limits.window):
                 return await self._response.content.readany()
         except TimeoutError as error:
-            text = f"no byte arrived for {self._limits.stall:g} s"
-            raise _failure(self._request, text) from error
+            raise _failure(self._request, self._limits.no_byte(), remedy=RATE_REMEDY) from error
         except (aiohttp.ClientError, OSError) as error:
             text = f"the connection broke while the body arrived ({type(error).__name__})"
             raise _failure(self._request, text) from error
@@ -202,8 +194,9 @@ class HttpTransport:
         target = origin_of(request.url)
         context = await self._tls.context_for(request.tls) if target.is_encrypted else True
         dial = request.dial_timeout or self._limits.connect
+        sending = _Sending()
         try:
-            async with asyncio.timeout(dial + self._limits.first_byte) as deadline:
+            async with asyncio.timeout(dial) as sending.deadline:
                 return await self._session.request(
                     "POST" if request.form else request.method,
                     URL(request.url, encoded=True),
@@ -213,13 +206,14 @@ class HttpTransport:
                     proxy=self._proxy.proxy_for(target),
                     ssl=context,
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=dial),
-                    trace_request_ctx=deadline,
+                    trace_request_ctx=sending,
                 )
-        except aiohttp.ConnectionTimeoutError as error:
-            raise _failure(request, f"no connection within {dial:g} s") from error
         except TimeoutError as error:
-            text = f"connected, but no answer for {self._limits.first_byte:g} s"
-            raise _failure(request, text) from error
+            if sending.is_sent:
+                text, remedy = self._limits.no_answer(), FIRST_BYTE_REMEDY
+            else:
+                text, remedy = self._limits.no_connection(dial), CONNECT_REMEDY
+            raise _failure(request, text, remedy=remedy) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _send_failure(request, error) from error
 
@@ -230,8 +224,17 @@ class HttpTransport:
         _params: aiohttp.TraceRequestHeadersSentParams,
     ) -> None:
         """Start the budget of the first byte when the request is out, whatever connecting took."""
-        deadline: asyncio.Timeout = context.trace_request_ctx
-        deadline.reschedule(asyncio.get_running_loop().time() + self._limits.first_byte)
+        sending: _Sending = context.trace_request_ctx
+        sending.is_sent = True
+        sending.deadline.reschedule(asyncio.get_running_loop().time() + self._limits.first_byte)
+
+
+class _Sending:
+    """A request on its way: which budget runs."""
+
+    def __init__(self) -> None:
+        self.deadline = asyncio.timeout(None)
+        self.is_sent = False
 
 
 def _redirect_of(response: aiohttp.ClientResponse, request: Request) -> str | None:
@@ -278,6 +281,11 @@ def _send_failure(request: Request, error: Exception) -> EndpointFailure:
 
 
 def _failure(
-    request: Request, text: str, *, kind: FailureKind = FailureKind.UNREACHABLE
+    request: Request,
+    text: str,
+    *,
+    kind: FailureKind = FailureKind.UNREACHABLE,
+    remedy: str = "",
 ) -> EndpointFailure:
-    return EndpointFailure(Outcome(endpoint=request.shown, kind=kind, text=text))
+    outcome = Outcome(endpoint=request.shown, kind=kind, text=text, remedy=remedy)
+    return EndpointFailure(outcome)

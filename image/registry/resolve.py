@@ -134,7 +134,10 @@ class ManifestResolver:
         for endpoint in self._habits.health.order(usable)[:1]:
             try:
                 return await self._head(endpoint)
-            except (EndpointFailure, InvalidArgument):
+            except EndpointFailure as failure:
+                if failure.outcome.kind is FailureKind.UNREACHABLE:
+                    self._habits.health.note_unreachable(endpoint)  # the GET begins elsewhere
+            except InvalidArgument:
                 return None
         return None
 

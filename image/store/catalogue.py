@@ -102,6 +102,7 @@ def record_of(indexed: IndexedImage, config: ImageConfig, pinned: tuple[str, ...
         config=config,
         layers=indexed.layers,
         source=indexed.source,
+        config_source=indexed.config_source,
         pinned=any(is_pinned(name, pinned) for name in (*tags, *digests)),
     )
 

@@ -25,4 +25,6 @@ class ImageCommit:
     layers: tuple[LayerRecord, ...]
     """Bottom first."""
     source: str = ""
-    """The endpoint that served it; empty when it was not pulled."""
+    """The endpoint that served the manifest; empty when it was not pulled."""
+    config_source: str = ""
+    """The endpoint that served the config; empty when it was here already."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from image.errors import FailedPrecondition, Internal, ResourceExhausted
+from image.store import blob_sources
 
 _VERSION = 1
 _RESERVE_BYTES = 2 * 1024 * 1024
@@ -75,7 +76,7 @@ class ImageDatabase:
             raise self._unusable(f"has format {version}, this version reads format {_VERSION}")
         if version == 0:
             self._connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={_VERSION};COMMIT;")
-        self._connection.executescript(_LATER_TABLES)
+        self._connection.executescript(_LATER_TABLES + blob_sources.TABLE)
         self._refill_reserve()
 
     def _unusable(self, cause: str) -> FailedPrecondition:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image.model.records import LayerRecord
+from image.store.blob_sources import note_sources, read_sources
 from image.store.disk_report import DiskReport, read_report
 from image.store.image_commit import ImageCommit
 from image.store.image_database import ImageDatabase
@@ -33,6 +34,7 @@ class IndexedImage:
     names: tuple[str, ...]
     layers: tuple[LayerRecord, ...]
     source: str = ""
+    config_source: str = ""
 
 
 class ImageIndex:
@@ -51,6 +53,7 @@ class ImageIndex:
         for name, image_id in self._database.rows("SELECT name, image_id FROM names ORDER BY name"):
             names.setdefault(str(image_id), []).append(str(name))
         layers: dict[str, list[LayerRecord]] = {}
+        sources = read_sources(self._database.rows)
         query = (
             "SELECT image_id, digest, diff_id, chain_id, size FROM image_layers"
             " ORDER BY image_id, position"
@@ -61,6 +64,7 @@ class ImageIndex:
                 diff_id=str(diff_id),
                 chain_id=str(chain_id),
                 size_bytes=int(size),
+                source=sources.get((str(image_id), str(digest)), ""),
             )
             layers.setdefault(str(image_id), []).append(record)
         query = (
@@ -75,6 +79,7 @@ class ImageIndex:
                 names=tuple(names.get(str(image_id), ())),
                 layers=tuple(layers.get(str(image_id), ())),
                 source=str(source),
+                config_source=sources.get((str(image_id), str(image_id)), ""),
             )
             for image_id, manifest_digest, blob_bytes, source in self._database.rows(query)
         )
@@ -151,6 +156,7 @@ class ImageIndex:
                     " SET source = excluded.source",
                     (image_id, commit.source),
                 )
+            note_sources(connection, commit)
             names = [f"{commit.reference.name}@{commit.target_digest}"]
             if commit.reference.tag:
                 names.append(f"{commit.reference.name}:{commit.reference.tag}")

@@ -61,6 +61,10 @@ class ArchiveClient(RegistryClient):
     ) -> None:
         self._archive.close()
 
+    def source_of(self, digest: str) -> str:
+        """A file is no endpoint."""
+        return ""
+
     async def current_digest(
         self, reference: Reference, *, auth: RegistryAuth | None
     ) -> Digest | None:

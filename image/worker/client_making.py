@@ -20,5 +20,6 @@ def make_client(request: WorkerRequest, door: DaemonDoor) -> RegistryClient:
         proxy=request.proxy,
         no_proxy=request.no_proxy,
         docker_config_path=request.docker_config_path,
+        limits=request.limits,
         health=EndpointHealth(known=dict(request.circuits), listener=tell),
     )

@@ -62,11 +62,14 @@ class PullConversation:
         on_event: Callable[[PullEvent], None],
         neighbours: Neighbours | None = None,
         known: ImageRecord | None = None,
+        *,
+        unpack_seconds: float | None = None,
     ) -> None:
         self._space = space
         self._reference = reference
         self._subject = str(reference)
         self._no_progress = no_progress_seconds
+        self._unpack = unpack_seconds or no_progress_seconds
         self._on_event = on_event
         self._stage = "starting the worker"
         self._waits = 0
@@ -137,7 +140,7 @@ class PullConversation:
     async def _next(self, channel: Channel) -> JsonObject:
         while True:
             try:
-                async with asyncio.timeout(self._no_progress):
+                async with asyncio.timeout(self._patience):
                     message = await channel.receive()
             except TimeoutError as error:
                 if self._waits:
@@ -154,12 +157,20 @@ class PullConversation:
                 )
             return message
 
+    @property
+    def _unpacks(self) -> bool:
+        return self._stage.startswith(("extracting", "download complete", "pull complete"))
+
+    @property
+    def _patience(self) -> float:
+        return self._unpack if self._unpacks else self._no_progress
+
     def _stalled(self) -> DeadlineExceeded:
         """Tell who has stopped: the network while bytes are fetched, the disk while they are unpacked."""
-        unpacks = self._stage.startswith(("extracting", "download complete", "pull complete"))
+        unpacks = self._unpacks
         return DeadlineExceeded(
             self._subject,
-            f"no progress for {self._no_progress:g} seconds while {self._stage}",
+            f"no progress for {self._patience:g} seconds while {self._stage}",
             remedy="check the disk of the image store, then pull again"
             if unpacks
             else "check the registry and the network, then pull again",

@@ -16,6 +16,7 @@ from image.model.json_document import JsonObject
 from image.model.records import LayerRecord, RegistryAuth
 from image.model.reference import Reference
 from image.protocol.circuit_breaker import Circuit
+from image.protocol.transport_limits import TransportLimits
 from image.store.image_commit import ImageCommit
 from image.store.layer_store import MAX_OPAQUE, LayerSummary
 
@@ -78,6 +79,8 @@ class WorkerRequest:
     """Digests that the tag may mean without anything being new; empty to look closely."""
     circuits: tuple[tuple[str, Circuit], ...] = ()
     """Endpoints that could not be reached lately."""
+    limits: TransportLimits = TransportLimits()
+    """What each stage of a request may take."""
     archive: str = ""
     """Path of an archive, for the tasks `archive` and `import`; the reference is then a name for the image."""
     entry: int = 0
@@ -90,8 +93,9 @@ class WorkerRequest:
             **{
                 name: getattr(self, name)
                 for name in self.__slots__
-                if name not in ("auth", "circuits")
+                if name not in ("auth", "circuits", "limits")
             },
+            "limits": _limit_fields(self.limits),
             "auth": asdict(self.auth) if self.auth else None,
             "circuits": [circuit_fields(url, circuit) for url, circuit in self.circuits],
         }
@@ -122,8 +126,24 @@ def read_request(message: JsonObject) -> WorkerRequest:
         policy_path=message.text("policy_path"),
         known=message.texts("known"),
         circuits=tuple(_read_circuit(each) for each in message.children("circuits")),
+        limits=_read_limits(message.child("limits")),
         archive=message.text("archive"),
         entry=message.integer("entry"),
+    )
+
+
+def _limit_fields(limits: TransportLimits) -> dict[str, object]:
+    return {name: round(getattr(limits, name) * 1000) for name in limits.__slots__}
+
+
+def _read_limits(message: JsonObject | None) -> TransportLimits:
+    if message is None:
+        return TransportLimits()
+    return TransportLimits(
+        connect=message.integer("connect") / 1000,
+        first_byte=message.integer("first_byte") / 1000,
+        window=message.integer("window") / 1000,
+        min_rate=message.integer("min_rate") // 1000,
     )
 
 
@@ -228,6 +248,7 @@ def commit_message(commit: ImageCommit) -> dict[str, object]:
         "config": encode_bytes(commit.config),
         "layers": [asdict(layer) for layer in commit.layers],
         "source": commit.source,
+        "config_source": commit.config_source,
     }
 
 
@@ -242,6 +263,7 @@ def read_commit(message: JsonObject, reference: Reference) -> ImageCommit:
         config=decode_bytes(message, "config"),
         layers=tuple(read_layer(layer) for layer in message.children("layers")),
         source=message.text("source", default="")[:2048],
+        config_source=message.text("config_source", default="")[:2048],
     )
 
 
@@ -252,6 +274,7 @@ def read_layer(message: JsonObject) -> LayerRecord:
         diff_id=parse_digest(message.text("diff_id")),
         chain_id=parse_digest(message.text("chain_id")),
         size_bytes=message.integer("size_bytes"),
+        source=message.text("source", default="")[:2048],
     )
 
 

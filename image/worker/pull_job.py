@@ -10,6 +10,7 @@ import contextlib
 import platform as host
 import time
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from image.errors import ImageError
@@ -140,7 +141,7 @@ class PullJob:
                 early.drop()
         except BaseExceptionGroup as failures:
             raise first_cause(failures) from failures
-        self._hand_over(image, raw_config, layers, fresh=known is None)
+        self._hand_over(client, image, raw_config, layers, fresh=known is None)
 
     async def _fetch_config(self, client: RegistryClient, image: ResolvedImage) -> bytes:
         try:
@@ -164,7 +165,7 @@ class PullJob:
         async with asyncio.TaskGroup() as group:
             early = EarlyDownloads(group, lambda blob: self._old_blob(client, image, blob))
             layers = await self._make(image, config, early)
-        self._hand_over(image, raw_config, layers, fresh=True)
+        self._hand_over(client, image, raw_config, layers, fresh=True)
 
     async def _save(
         self, client: RegistryClient, image: ResolvedImage, blob: Descriptor, path: Path
@@ -230,7 +231,13 @@ class PullJob:
         self._door.tell(event_message(event))
 
     def _hand_over(
-        self, image: ResolvedImage, raw_config: bytes, layers: Sequence[LayerRecord], *, fresh: bool
+        self,
+        client: RegistryClient,
+        image: ResolvedImage,
+        raw_config: bytes,
+        layers: Sequence[LayerRecord],
+        *,
+        fresh: bool,
     ) -> None:
         self._say(f"Digest: {image.target_digest}")
         news = "Downloaded newer image for" if fresh else "Image is up to date for"
@@ -242,8 +249,9 @@ class PullJob:
             manifest=image.manifest_bytes,
             config_digest=image.config.digest,
             config=raw_config,
-            layers=tuple(layers),
+            layers=tuple(replace(one, source=client.source_of(one.digest)) for one in layers),
             source=image.endpoint_url,
+            config_source=client.source_of(image.config.digest),
         )
         self._door.tell(commit_message(commit))
 

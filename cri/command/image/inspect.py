@@ -45,6 +45,11 @@ def inspect_lines(answer: JsonObject) -> list[str]:
         *(("name", name) for name in (*answer.texts("tags"), *answer.texts("digests"))),
         ("manifest", answer.text("manifest_digest")),
         ("platform", answer.text("platform")),
+        *(
+            (name, answer.text(key))
+            for name, key in (("served by", "source"), ("config by", "config_source"))
+            if answer.text(key, default="")
+        ),
         ("pulled", f"{answer.text('pulled_at')} ({age(answer.text('pulled_at'))} ago)"),
         ("size", f"{size_text} on disk, {unique} of it unique to this image"),
         *(("used by", name) for name in answer.texts("used_by")),
@@ -59,10 +64,11 @@ def inspect_lines(answer: JsonObject) -> list[str]:
             size(number(layer, "size_bytes")),
             str(layer.integer("inodes")),
             str(layer.integer("images")),
+            layer.text("source", default="") or "-",
         )
         for layer in answer.children("layers")
     ]
-    head = ("LAYER", "KIND", ">DOWNLOAD", ">ON DISK", ">INODES", ">IMAGES")
+    head = ("LAYER", "KIND", ">DOWNLOAD", ">ON DISK", ">INODES", ">IMAGES", "SERVED BY")
     return [f"{name:9} {text}" for name, text in facts] + table(head, rows)
 
 

@@ -11,6 +11,8 @@ async def test_layers_and_documents_are_told(site: Site) -> None:
     assert isinstance(layers, list)
     assert [one["images"] for one in layers] == [2, 1]
     assert all(one["kind"] == "extract" and one["size_bytes"] > 0 for one in layers)
+    assert (answer["source"], answer["config_source"]) == ("", "")
+    assert [one["source"] for one in layers] == ["", ""]
     config = answer["config"]
     assert isinstance(config, dict)
     assert config["architecture"] == "amd64"

@@ -84,6 +84,16 @@ def test_every_endpoint_is_told_with_its_time() -> None:
     assert made.details == ("m: 500 (2 times, 1.5 s)", "m: 502 (2.0 s)")
 
 
+def test_error_names_the_last_host_what_it_did_and_what_helps() -> None:
+    text, remedy = "no connection within 5 s", "check the network"
+    last = Outcome(endpoint="o", kind=FailureKind.UNREACHABLE, text=text, remedy=remedy)
+    made = final_error("it", [last])
+    assert (
+        made.cause == "no registry endpoint answered properly, at last o: no connection within 5 s"
+    )
+    assert made.remedy == "check the network"
+
+
 def test_no_endpoint_at_all_is_told() -> None:
     made = final_error("it", [])
     assert isinstance(made, Unavailable)

@@ -1,5 +1,7 @@
 """What a name means: digests and tags, all tags, unchanged tags, moved tags."""
 
+import random
+
 import pytest
 
 from image.errors import InvalidArgument, NotFound
@@ -130,4 +132,41 @@ async def test_endpoint_that_served_an_image_is_recorded(
     site.write_hosts("a.test", f'[host."{registry.url}"]\n')
     record = await site.pull("a.test/team/app:v1")
     assert record.source == registry.url
+    assert record.config_source == registry.url
+    assert [layer.source for layer in record.layers] == [registry.url]
     assert record.id == image.config_digest
+
+
+async def test_each_blob_is_recorded_with_the_endpoint_that_served_it(
+    site: PullSite, registry: FakeRegistry
+) -> None:
+    layers = [layer_of({"a": b"1"}), layer_of({"b": random.Random(1).randbytes(300_000)})]
+    image = registry.push_image("team/app", "v1", layers=layers)
+    with FakeRegistry() as mirror:
+        mirror.push_image("team/app", "v1", layers=layers)
+        mirror.add_fault(Fault(kind="status", status=404, only=layers[0].digest))
+        mirror.add_fault(Fault(kind="reset", at_byte=150_000, only=layers[1].digest))
+        site.write_hosts(registry.host, f'server = "{registry.url}"\n[host."{mirror.url}"]\n')
+        record = await site.pull(f"{image.name}:v1")
+        sources = [layer.source for layer in record.layers]
+        assert (record.source, record.config_source) == (mirror.url, mirror.url)
+        assert sources == [registry.url, f"{mirror.url}, {registry.url}"]
+    registry.push_image("team/app", "v2", layers=layers)
+    again = await site.pull(f"{image.name}:v2")  # nothing is fetched, and nothing forgotten
+    assert [layer.source for layer in again.layers] == sources
+
+
+async def test_dead_mirror_costs_the_question_for_a_tag_one_attempt(
+    site: PullSite, registry: FakeRegistry
+) -> None:
+    image = push(registry, "v1")
+    with FakeRegistry() as mirror:
+        mirror.push_image("team/app", "v1", layers=image.layers)
+        site.write_hosts(registry.host, f'server = "{registry.url}"\n[host."{mirror.url}"]\n')
+        await site.pull(f"{image.name}:v1")
+        before = len(mirror.requests)
+        mirror.add_fault(Fault(kind="hang up", on="head manifest", times=-1))
+        mirror.add_fault(Fault(kind="reset", on="manifest", times=-1))
+        await site.pull(f"{image.name}:v1")
+        # a second HEAD is the connection pool's, which cannot know that the first connection was no stale one
+        assert {seen.method for seen in mirror.requests[before:]} == {"HEAD"}

@@ -8,9 +8,9 @@ from typing import Protocol
 import pytest
 
 from image.protocol.retry_policy import RetryPolicy
+from image.protocol.transport_limits import TransportLimits
 from image.registry.client import RegistryClient
 from image.registry.endpoint_health import EndpointHealth
-from image.registry.http_transport import TransportLimits
 
 WriteHosts = Callable[[str, str], None]
 
@@ -48,7 +48,7 @@ def make_client(certs_d: Path) -> MakeClient:
         stall: float = 20.0,
         health: EndpointHealth | None = None,
     ) -> RegistryClient:
-        limits = TransportLimits(connect=20.0, first_byte=stall, stall=stall)
+        limits = TransportLimits(connect=20.0, first_byte=stall, window=stall)
         return RegistryClient(
             registry_config_path=certs_d, limits=limits, retry=retry, health=health
         )

@@ -12,10 +12,11 @@ from image.model.reference import parse_reference
 from image.protocol.auth_challenge import Challenge
 from image.protocol.mirror_rules import Endpoint
 from image.protocol.proxy_rules import ProxyRules
+from image.protocol.transport_limits import TransportLimits
 from image.registry.bearer_token import Audience, AuthorizationSource
 from image.registry.client import RegistryClient
 from image.registry.credentials import Credential
-from image.registry.http_transport import HttpTransport, TransportLimits
+from image.registry.http_transport import HttpTransport
 from image.registry.resolved_image import ResolvedImage
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, layer_of
 from image.tests.registry.conftest import MakeClient, WriteHosts

@@ -7,9 +7,10 @@ from image.model.reference import parse_reference
 from image.protocol.endpoint_outcome import EndpointFailure, FailureKind
 from image.protocol.mirror_rules import Endpoint
 from image.protocol.proxy_rules import ProxyRules
+from image.protocol.transport_limits import TransportLimits
 from image.registry.bearer_token import AuthorizationSource
 from image.registry.endpoint_caller import EndpointCaller, blob_url, manifest_url, tags_url
-from image.registry.http_transport import HttpTransport, TransportLimits
+from image.registry.http_transport import HttpTransport
 from image.tests.fakes.fake_registry import FakeRegistry, Fault
 
 REFERENCE = parse_reference("a.test/x/y:v1")
@@ -66,7 +67,7 @@ async def test_endless_error_body_is_cut() -> None:
 
 
 async def call(endpoint: Endpoint) -> None:
-    limits = TransportLimits(connect=20.0, first_byte=20.0, stall=20.0)
+    limits = TransportLimits(connect=20.0, first_byte=20.0, window=20.0)
     async with HttpTransport(proxy=ProxyRules(), user_agent="t", limits=limits) as transport:
         caller = EndpointCaller(transport, AuthorizationSource(transport))
         url = blob_url(endpoint, REFERENCE, DIGEST)

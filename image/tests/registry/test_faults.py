@@ -39,7 +39,7 @@ CASES = {
         fault=Fault(kind="reset", on="manifest", times=-1), words="connection broke|closed", most=3
     ),
     "one byte now and then": Case(
-        fault=Fault(kind="drip", times=-1), words="sent less than 65536 bytes in 0.5 s", most=3
+        fault=Fault(kind="drip", times=-1), words="in 0.5 s, less than 1024 bytes/s", most=3
     ),
     "stall after the headers": Case(fault=Fault(kind="stall")),
     "stall for ever": Case(

@@ -1,6 +1,7 @@
 """What the transport does about certificates, names, proxies, silence and slowness."""
 
 import asyncio
+import re
 import socket
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import pytest
 from image.protocol.endpoint_outcome import EndpointFailure, FailureKind, Outcome
 from image.protocol.hosts_file import DEFAULT_TLS, TlsRules
 from image.protocol.proxy_rules import ProxyRules
-from image.registry.http_transport import HttpTransport, Request, TransportLimits
+from image.protocol.transport_limits import TransportLimits
+from image.registry.http_transport import HttpTransport, Request
 from image.tests.fakes.fake_registry import FakeRegistry, Fault
 from image.tests.fakes.fake_registry.certificates import make_certificate
 
-USUAL = TransportLimits(connect=20.0, first_byte=20.0, stall=20.0)
+USUAL = TransportLimits(connect=20.0, first_byte=20.0, window=20.0)
 
 
 def transport(
@@ -109,36 +111,60 @@ async def test_form_is_never_sent_on_by_a_redirect() -> None:
         assert "S3CR3T" not in repr(request)
 
 
-async def test_silent_server_is_given_up() -> None:
+async def test_server_that_never_answers_spends_the_budget_of_the_first_byte() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         outcome = await fail(
             f"http://127.0.0.1:{silent.getsockname()[1]}/",
-            using=transport(limits=TransportLimits(connect=0.1, first_byte=0.1)),
+            using=transport(limits=TransportLimits(connect=20.0, first_byte=0.1)),
         )
     assert outcome.text == "connected, but no answer for 0.1 s"
     assert outcome.kind is FailureKind.UNREACHABLE
+    assert "first_byte_timeout_seconds" in outcome.remedy
 
 
-async def test_stalled_body_is_given_up() -> None:
+async def test_handshake_that_hangs_spends_the_budget_of_connecting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        outcome = await fail(
+            f"https://127.0.0.1:{silent.getsockname()[1]}/",
+            using=transport(limits=TransportLimits(connect=0.1, first_byte=20.0)),
+        )
+    assert outcome.text == "no connection within 0.1 s"
+    assert "connect_timeout_seconds" in outcome.remedy
+
+
+async def test_name_server_that_hangs_spends_the_budget_of_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hang(*_args: object, **_options: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hang)
+    request = Request(url="http://registry.test/", shown="it", dial_timeout=0.1)
+    async with transport() as door:
+        with pytest.raises(EndpointFailure, match=r"no connection within 0\.1 s"):
+            async with door.request(request):
+                pass
+
+
+async def test_body_that_stops_is_given_up() -> None:
     with FakeRegistry() as registry:
         digest = registry.push_blob("a", b"x" * 1000)
         registry.add_fault(Fault(kind="stall", at_byte=10))
-        limits = TransportLimits(stall=0.2)
+        limits = TransportLimits(window=0.2)
         outcome = await fail(f"{registry.url}/v2/a/blobs/{digest}", using=transport(limits=limits))
     assert "no byte arrived for 0.2 s" in outcome.text
+    assert "min_bytes_per_second" in outcome.remedy
 
 
-async def test_dripping_body_is_given_up() -> None:
-    limits = TransportLimits(stall=0.0001, minimum_bytes=1 << 30)
+async def test_body_that_drips_is_given_up() -> None:
+    limits = TransportLimits(window=0.3, min_rate=10_000_000)
     with FakeRegistry() as registry:
         digest = registry.push_blob("a", b"x" * (1 << 22))
-        async with transport(limits=limits) as door:
-            request = Request(url=f"{registry.url}/v2/a/blobs/{digest}", shown="it")
-            with pytest.raises(
-                EndpointFailure, match=r"sent less than 1073741824 bytes|no byte arrived"
-            ):
-                async with door.request(request) as response:
-                    await response.read_capped(1 << 23)
+        registry.add_fault(Fault(kind="drip"))
+        outcome = await fail(f"{registry.url}/v2/a/blobs/{digest}", using=transport(limits=limits))
+    words = r"sent \d+ bytes in 0\.3 s, less than 10000000 bytes/s|no byte arrived"
+    assert re.fullmatch(words, outcome.text)
+    assert "min_bytes_per_second" in outcome.remedy
 
 
 async def test_cap_ends_the_reading() -> None:

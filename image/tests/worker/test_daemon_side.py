@@ -42,6 +42,7 @@ class Talk:
     def __init__(self, store: ImageStore) -> None:
         self.store = store
         self.events: list[PullEvent] = []
+        self.unpack_seconds = 20.0
 
     async def run(
         self, script: str, *, deadline: float = 20, auth: RegistryAuth | None = None
@@ -49,7 +50,11 @@ class Talk:
         self.launcher = SubprocessLauncher(script)
         space = await self.store.begin_pull()
         conversation = PullConversation(
-            space, parse_reference("r.test/app:1"), deadline, self.events.append
+            space,
+            parse_reference("r.test/app:1"),
+            deadline,
+            self.events.append,
+            unpack_seconds=self.unpack_seconds,
         )
         try:
             return await conversation.run(worker_pool(self.launcher), request(auth))
@@ -143,10 +148,12 @@ async def test_bad_worker_fails_only_its_pull(
 async def test_silent_worker_is_ended_with_the_stage(
     talk: Talk, status: str, reason: str, remedy: str
 ) -> None:
+    talk.unpack_seconds = 0.2 if status == "Extracting" else 20.0
     event = f"{{'kind': 'event', 'status': '{status}', 'layer': 'x', 'current': 1, 'total': 2}}"
     words = rf"no progress for 0\.2 seconds while {status.lower()}"
+    deadline = 20.0 if status == "Extracting" else 0.2
     with pytest.raises(DeadlineExceeded, match=words) as caught:
-        await talk.run(SPEAK + f"say({event}); hear()", deadline=0.2)
+        await talk.run(SPEAK + f"say({event}); hear()", deadline=deadline)
     assert caught.value.reason == reason
     assert caught.value.remedy.startswith(remedy)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from image.errors import FailedPrecondition, Internal, ResourceExhausted
 from image.model.digest import sha256_digest
 from image.model.json_document import JsonObject, parse_json_object
 from image.model.records import RegistryAuth
+from image.protocol.transport_limits import TransportLimits
 from image.store.layer_store import LayerSummary
 from image.tests.store.image_making import commit_of, layer
 from image.worker import messages
@@ -35,6 +37,7 @@ def request(auth: RegistryAuth | None) -> WorkerRequest:
         max_layer_entries=5,
         max_path_depth=6,
         layer_kind="extract",
+        limits=TransportLimits(connect=1.5, first_byte=2.5, window=3.5, min_rate=7),
     )
 
 
@@ -59,7 +62,8 @@ def test_event_error_and_summary_are_read_back() -> None:
 
 
 def test_commit_is_read_back() -> None:
-    commit = commit_of("app:1", (layer("f"),))
+    commit = replace(commit_of("app:1", (layer("f"),)), source="https://m", config_source="c")
+    commit = replace(commit, layers=(replace(commit.layers[0], source="https://o"),))
     message = over_the_wire(messages.commit_message(commit))
     assert messages.read_commit(message, commit.reference) == commit
 

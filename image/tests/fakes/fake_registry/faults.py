@@ -17,6 +17,7 @@ FaultKind = Literal[
     "ignore_range",
     "wrong_range",
     "replace_body",
+    "hang up",
 ]
 """
 reset: the connection is reset after `at_byte` bytes of the body.
@@ -31,6 +32,7 @@ status: `status` with `body` and `headers` instead of an answer.
 redirect: `status` (307 when 0) to `location`.
 ignore_range: the whole blob with 200, whatever range was asked for.
 wrong_range: a 206 that begins one byte too late.
+hang up: the connection is closed without an answer.
 replace_body: `body` instead of the content, with its own right length.
 """
 

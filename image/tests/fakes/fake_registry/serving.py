@@ -103,6 +103,9 @@ class _Handler(BaseHTTPRequestHandler):
         )
         answer = registry.routes.answer(parts.path, parts.query, headers)
         fault = registry.take_fault(f"head {answer.place}", parts.path)
+        if fault is not None and fault.kind == "hang up":
+            self.close_connection = True
+            return
         if fault is not None:
             answer = Answer(status=fault.status, headers=list(fault.headers))
         self._send(answer.status, answer.headers, b"", len(answer.body))
@@ -131,6 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(answer.status, answer.headers, answer.body)
             return
         match fault.kind:
+            case "hang up":
+                self.close_connection = True
             case "status":
                 self._send(fault.status, list(fault.headers), fault.body)
             case "redirect":
