@@ -26,6 +26,7 @@ from cri.startup_checks import (
 )
 from cri.supervisor import TaskSupervisor
 from cri.worker_launcher import ProgramWorkerLauncher
+from image.host.landlock import landlock_abi
 from image.protocol.transport_limits import TransportLimits
 from image.pull import Puller, PullSettings
 from image.store.image_store import ImageStore
@@ -200,6 +201,8 @@ async def _open_store(settings: Settings) -> ImageStore:
     log.info("new layers: %s%s", choice.new_kind, f" ({choice.reason})" if choice.reason else "")
     if not choice.tells_damage:
         log.warning("this kernel shows zeroes where a layer cannot be read; Linux 6.12.85 does not")
+    if not landlock_abi():
+        log.warning("this kernel has no Landlock (5.19): only its rights hold a pull worker back")
     return store
 
 

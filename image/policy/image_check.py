@@ -50,8 +50,23 @@ def _read(path: str) -> Policy:
         raise _unusable(path, "is not UTF-8") from error
 
 
+async def read_keys(policy: Policy, reference: Reference) -> tuple[PublicKey, ...]:
+    """Read the keys by which `reference` may be signed; none where the rule asks for no signature.
+
+    Raises:
+        InvalidArgument: a key file of the rule cannot be used.
+    """
+    names = policy.rule_for(reference).keys
+    return await asyncio.to_thread(lambda: tuple(load_key(Path(name)) for name in names))
+
+
 async def check_image(
-    policy: Policy, reference: Reference, digests: Sequence[Digest], fetch: FetchSignatures
+    policy: Policy,
+    reference: Reference,
+    digests: Sequence[Digest],
+    fetch: FetchSignatures,
+    *,
+    keys: Sequence[PublicKey],
 ) -> None:
     """Accept an image, or refuse it.
 
@@ -60,10 +75,10 @@ async def check_image(
         reference: what was asked for.
         digests: the manifest that will be unpacked, then the index that names it.
         fetch: gives the signatures of a digest, none when there are none.
+        keys: what `read_keys` gave.
 
     Raises:
         FailedPrecondition: refused; the reason is `REFUSED`.
-        InvalidArgument: a key file of the rule cannot be used.
         ImageError: signatures could not be fetched.
     """
     rule = policy.rule_for(reference)
@@ -72,7 +87,6 @@ async def check_image(
     if rule.require is Requirement.REJECT:
         place = f"below {rule.prefix}" if rule.prefix else "without a rule"
         raise _refused(reference, f"the policy of this node rejects images {place}")
-    keys = await asyncio.to_thread(lambda: [load_key(Path(name)) for name in rule.keys])
     faults: list[str] = []
     for digest in dict.fromkeys(digests):
         for number, signed in enumerate(await fetch(digest), start=1):

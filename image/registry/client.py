@@ -7,7 +7,6 @@ anything, and hands out no byte that it has not counted and hashed.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -25,14 +24,14 @@ from image.protocol.proxy_rules import ProxyRules
 from image.protocol.retry_policy import RetryPolicy
 from image.protocol.transport_limits import TransportLimits
 from image.registry.bearer_token import AuthorizationSource
-from image.registry.credential_source import CredentialSource, NodeCredentials
+from image.registry.credential_source import CredentialSource
 from image.registry.download import RESTART_REASON, BlobDownload
 from image.registry.endpoint_caller import EndpointCaller
 from image.registry.endpoint_health import EndpointHealth
 from image.registry.endpoint_report import EndpointReport, report_endpoints
 from image.registry.endpoint_rounds import Habits
-from image.registry.host_rules_reader import HostRulesReader
 from image.registry.http_transport import HttpTransport
+from image.registry.node_knowledge import NodeKnowledge
 from image.registry.resolve import ManifestResolver
 from image.registry.resolved_image import ResolvedImage
 from image.registry.tags import list_tags
@@ -48,17 +47,17 @@ class RegistryClient:
     def __init__(
         self,
         *,
-        registry_config_path: Path,
+        node: NodeKnowledge,
         proxy: str = "",
         no_proxy: str = "",
-        docker_config_path: str = "",
         user_agent: str = "lading",
         limits: TransportLimits | None = None,
         retry: RetryPolicy | None = None,
         health: EndpointHealth | None = None,
     ) -> None:
-        self._rules = HostRulesReader(registry_config_path)
+        self._rules = node.rules
         self._transport = HttpTransport(
+            tls=node.tls,
             proxy=ProxyRules(proxy=proxy, no_proxy=no_proxy),
             user_agent=user_agent,
             limits=limits or TransportLimits(),
@@ -67,7 +66,7 @@ class RegistryClient:
         self._group = asyncio.TaskGroup()
         self._probes: list[asyncio.Task[None]] = []
         self._caller = EndpointCaller(self._transport, AuthorizationSource(self._transport))
-        self._node_credentials = NodeCredentials(docker_config_path)
+        self._node_credentials = node.credentials
         self._distrusted: dict[tuple[str, Digest], None] = {}
         self._served: dict[str, str] = {}
 

@@ -5,6 +5,8 @@ docker's config.json. Each is asked at most once per host. What it gives is boun
 """
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,15 +43,34 @@ class NodeCredentials:
 
     def __init__(self, config_path: str) -> None:
         self._path = config_path
-        self._asked: dict[tuple[str, str], RegistryAuth | None] = {}
+        self._config: DockerConfig | ImageError | None = None
+        self._asked: dict[tuple[str, str], RegistryAuth | ImageError | None] = {}
         self._lock = asyncio.Lock()
 
+    async def learn_config(self) -> None:
+        """Read config.json now, and for the last time; a mistake in it is told by `config`."""
+        try:
+            self._config = await self.config()
+        except ImageError as error:
+            self._config = error
+
+    async def learn(self, helper: str, server: str) -> None:
+        """Ask a helper now, and for the last time; its failure is told by `ask`."""
+        try:
+            self._asked[helper, server] = await ask_helper(helper, server)
+        except ImageError as error:
+            self._asked[helper, server] = error
+
     async def config(self) -> DockerConfig:
-        """Read config.json, anew each time; an unset path is an empty file.
+        """Read config.json, anew each time unless it was learnt; an unset path is an empty file.
 
         Raises:
             InvalidArgument: it cannot be read or understood.
         """
+        if isinstance(self._config, ImageError):
+            raise self._config
+        if self._config is not None:
+            return self._config
         if not self._path:
             return DockerConfig()
         return await asyncio.to_thread(_read_config, Path(self._path))
@@ -59,7 +80,10 @@ class NodeCredentials:
         async with self._lock:
             if (helper, server) not in self._asked:
                 self._asked[helper, server] = await ask_helper(helper, server)
-            return self._asked[helper, server]
+            found = self._asked[helper, server]
+        if isinstance(found, ImageError):
+            raise found
+        return found
 
 
 class CredentialSource:
@@ -71,6 +95,24 @@ class CredentialSource:
         self._node = node
         self._reference = reference
         self._auth = auth
+
+    async def learn(self, endpoints: Sequence[Endpoint]) -> None:
+        """Read config.json and ask all helpers for these endpoints, side by side, for the last time.
+
+        Failures are told by `find`, when an endpoint is really asked.
+        """
+        if self._auth is not None:
+            return
+        await self._node.learn_config()
+        helpers: set[tuple[str, str]] = set()
+        for endpoint in endpoints:
+            with contextlib.suppress(ImageError):
+                stored = await self._stored(endpoint) if _may_have_one(endpoint) else None
+                if stored is not None and stored.helper:
+                    helpers.add((stored.helper, stored.server))
+        async with asyncio.TaskGroup() as group:
+            for helper, server in sorted(helpers):
+                group.create_task(self._node.learn(helper, server), name=f"helper {helper}")
 
     async def credential_of(self, endpoint: Endpoint) -> Credential | None:
         """Give what may be sent to `endpoint`.
@@ -93,7 +135,7 @@ class CredentialSource:
             return (
                 FoundCredential(credential=credential, source="request") if credential else _NOBODY
             )
-        if endpoint.is_foreign or not (endpoint.origin.is_encrypted or endpoint.is_written):
+        if not _may_have_one(endpoint):
             return _NOBODY
         stored = await self._stored(endpoint)
         if stored is None:
@@ -130,6 +172,10 @@ class CredentialSource:
         if auth is None:
             return _NOBODY
         return FoundCredential(credential=read_credential(auth), source=stored.source)
+
+
+def _may_have_one(endpoint: Endpoint) -> bool:
+    return not endpoint.is_foreign and (endpoint.origin.is_encrypted or endpoint.is_written)
 
 
 def _read_config(path: Path) -> DockerConfig:

@@ -1,6 +1,6 @@
-"""Finds and reads the hosts.toml of a registry, on every request anew: changing a mirror needs no restart.
+"""Finds and reads the hosts.toml of a registry, for every pull anew: changing a mirror needs no restart.
 
-Reads files only below the configured directory, in a thread; never writes.
+Reads files only below the configured directory, in a thread; never writes. What was learnt is not read again.
 """
 
 import asyncio
@@ -19,6 +19,15 @@ class HostRulesReader:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._known: dict[str, HostRules | None] = {}
+
+    async def learn(self, reference: Reference) -> None:
+        """Read now, and for the last time, what the registry of `reference` has.
+
+        Raises:
+            InvalidArgument: the file has an error; says where.
+        """
+        self._known[reference.domain] = await asyncio.to_thread(self._read, reference.domain)
 
     async def endpoints_of(self, reference: Reference) -> tuple[Endpoint, ...]:
         """List the endpoints of `reference`, mirrors first.
@@ -26,8 +35,9 @@ class HostRulesReader:
         Raises:
             InvalidArgument: the file has an error; says where.
         """
-        rules = await asyncio.to_thread(self._read, reference.domain)
-        return endpoints_for(reference, rules)
+        if reference.domain not in self._known:
+            return endpoints_for(reference, await asyncio.to_thread(self._read, reference.domain))
+        return endpoints_for(reference, self._known[reference.domain])
 
     def _read(self, domain: str) -> HostRules | None:
         for name in rule_directories(domain):

@@ -132,11 +132,18 @@ class HttpResponse:
 class HttpTransport:
     """One connection pool; an async context manager."""
 
-    def __init__(self, *, proxy: ProxyRules, user_agent: str, limits: TransportLimits) -> None:
+    def __init__(
+        self,
+        *,
+        proxy: ProxyRules,
+        user_agent: str,
+        limits: TransportLimits,
+        tls: TlsContexts | None = None,
+    ) -> None:
         self._proxy = proxy
         self._user_agent = user_agent
         self._limits = limits
-        self._tls = TlsContexts()
+        self._tls = tls or TlsContexts()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:

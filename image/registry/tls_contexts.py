@@ -1,4 +1,4 @@
-"""TLS settings as OpenSSL contexts, made once per set of files and made again when a file changes.
+"""TLS settings as OpenSSL contexts, made once per set of files and made again when a file changes, unless learnt.
 
 Files are read in a thread. Never weakens the check of a certificate unless hosts.toml says `skip_verify`.
 """
@@ -18,6 +18,14 @@ class TlsContexts:
 
     def __init__(self) -> None:
         self._contexts: dict[tuple[TlsRules, tuple[int, ...]], ssl.SSLContext] = {}
+        self._learnt: dict[TlsRules, ssl.SSLContext | InvalidArgument] = {}
+
+    async def learn(self, rules: TlsRules) -> None:
+        """Read the files of `rules` now, and for the last time; a mistake in them is told by `context_for`."""
+        try:
+            self._learnt[rules] = await self.context_for(rules)
+        except InvalidArgument as error:
+            self._learnt[rules] = error
 
     async def context_for(self, rules: TlsRules) -> ssl.SSLContext:
         """Give the context of `rules`.
@@ -25,6 +33,11 @@ class TlsContexts:
         Raises:
             InvalidArgument: a certificate or key file is missing or unusable.
         """
+        learnt = self._learnt.get(rules)
+        if isinstance(learnt, InvalidArgument):
+            raise learnt
+        if learnt is not None:
+            return learnt
         key = (rules, await asyncio.to_thread(_file_times, rules))
         context = self._contexts.get(key)
         if context is None:

@@ -20,6 +20,34 @@ MAX_FRAME = 32 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
 
 
+def receive_first(end: socket.socket) -> JsonObject | None:
+    """Wait for one message in the calling thread, before a `Channel` takes the socket over; None at its end.
+
+    Raises:
+        FailedPrecondition: as `Channel.receive`.
+    """
+    head = _exactly(end, _LENGTH.size)
+    if not head:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    if length > MAX_FRAME:
+        raise FailedPrecondition("pull", f"frame of {length} bytes is above {MAX_FRAME}")
+    return parse_json_object(_exactly(end, length), subject="message", max_bytes=MAX_FRAME)
+
+
+def _exactly(end: socket.socket, size: int) -> bytes:
+    """Read so many bytes and no more: what follows is the channel's. Empty at the end of the stream."""
+    content = bytearray()
+    while len(content) < size:
+        piece = end.recv(size - len(content))
+        if not piece and content:
+            raise FailedPrecondition("pull", "message is cut off")
+        if not piece:
+            break
+        content += piece
+    return bytes(content)
+
+
 class Channel:
     """One end of the conversation."""
 

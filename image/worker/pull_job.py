@@ -26,7 +26,7 @@ from image.model.validate import (
     check_manifest_usable,
     check_os_compatible,
 )
-from image.policy.image_check import check_image, read_policy
+from image.policy.image_check import check_image
 from image.policy.policy_file import Policy, Requirement
 from image.policy.signature_payload import SignedPayload
 from image.protocol.byte_budget import ByteBudget
@@ -38,6 +38,7 @@ from image.worker.channel import Channel
 from image.worker.client_making import make_client
 from image.worker.daemon_door import DaemonDoor
 from image.worker.early_downloads import EarlyDownloads
+from image.worker.gathering import Gathered
 from image.worker.layer_making import LayerMaking, plan_layers
 from image.worker.layer_pipeline import first_cause
 from image.worker.messages import (
@@ -54,7 +55,8 @@ from image.worker.schema1_blobs import NOTICE, Schema1Blobs, save_stream
 class PullJob:
     """One pull; `run` it once."""
 
-    def __init__(self, channel: Channel, request: WorkerRequest) -> None:
+    def __init__(self, channel: Channel, request: WorkerRequest, gathered: Gathered) -> None:
+        self._gathered = gathered
         self._request = request
         self._reference = parse_reference(request.reference)
         self._subject = str(self._reference)
@@ -80,11 +82,11 @@ class PullJob:
 
     def _source(self) -> RegistryClient:
         """Return where the image comes from, not opened."""
-        return make_client(self._request, self._door)
+        return make_client(self._request, self._door, self._gathered.node)
 
     async def _pull(self, client: RegistryClient) -> None:
         self._say(f"Pulling from {self._reference.path}")
-        policy = await read_policy(self._request.policy_path)
+        policy = self._gathered.policy
         if await self._is_unchanged(client, policy):
             return
         image = await client.resolve(
@@ -120,7 +122,8 @@ class PullJob:
             return await fetch_signatures(client, self._reference, digest, auth=auth)
 
         digests = (image.manifest_digest, image.target_digest)
-        await check_image(policy, self._reference, digests, fetch)
+        keys = self._gathered.keys
+        await check_image(policy, self._reference, digests, fetch, keys=keys)
 
     async def _pull_image(self, client: RegistryClient, image: ResolvedImage) -> None:
         """Fetch config and layers side by side; the config's failure is the one told (pull rule 1.12)."""

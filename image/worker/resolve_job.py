@@ -9,10 +9,11 @@ from image.model.reference import parse_reference
 from image.worker.channel import Channel
 from image.worker.client_making import make_client
 from image.worker.daemon_door import DaemonDoor
+from image.worker.gathering import Gathered
 from image.worker.messages import WorkerRequest
 
 
-async def report_endpoints(channel: Channel, request: WorkerRequest) -> None:
+async def report_endpoints(channel: Channel, request: WorkerRequest, gathered: Gathered) -> None:
     """Answer a request for the endpoints of its reference.
 
     Raises:
@@ -20,7 +21,7 @@ async def report_endpoints(channel: Channel, request: WorkerRequest) -> None:
     """
     reference = parse_reference(request.reference)
     door = DaemonDoor(channel, str(reference))
-    async with make_client(request, door) as client:
+    async with make_client(request, door, gathered.node) as client:
         reports = await client.report_endpoints(reference, auth=request.auth)
     fields = [
         {**asdict(one), "seconds": None, "milliseconds": round(one.seconds * 1000)}

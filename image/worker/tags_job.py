@@ -7,10 +7,11 @@ from image.model.reference import parse_reference
 from image.worker.channel import Channel
 from image.worker.client_making import make_client
 from image.worker.daemon_door import DaemonDoor
+from image.worker.gathering import Gathered
 from image.worker.messages import WorkerRequest
 
 
-async def list_tags(channel: Channel, request: WorkerRequest) -> None:
+async def list_tags(channel: Channel, request: WorkerRequest, gathered: Gathered) -> None:
     """Answer a request for the tags of its reference's repository.
 
     Raises:
@@ -18,7 +19,7 @@ async def list_tags(channel: Channel, request: WorkerRequest) -> None:
     """
     reference = parse_reference(request.reference)
     door = DaemonDoor(channel, reference.name)
-    async with make_client(request, door) as client:
+    async with make_client(request, door, gathered.node) as client:
         tags = await client.list_tags(reference, auth=request.auth)
     door.tell({"kind": "tags", "tags": list(tags)})
     await door.wait_told()

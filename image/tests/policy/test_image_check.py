@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from image.errors import FailedPrecondition, InvalidArgument
 from image.model.digest import Digest, sha256_digest
 from image.model.reference import parse_reference
-from image.policy.image_check import check_image, read_policy
+from image.policy.image_check import check_image, read_keys, read_policy
 from image.policy.policy_file import ACCEPT_ALL, Policy
 from image.policy.signature_payload import SignedPayload
 from image.tests.policy.signing import payload_of, sign, write_public
@@ -42,7 +42,8 @@ async def check(
         asked.append(digest)
         return (signatures or {}).get(digest, ())
 
-    await check_image(policy, parse_reference(name), digests, fetch)
+    keys = await read_keys(policy, parse_reference(name))
+    await check_image(policy, parse_reference(name), digests, fetch, keys=keys)
     return asked
 
 

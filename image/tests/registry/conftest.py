@@ -11,6 +11,7 @@ from image.protocol.retry_policy import RetryPolicy
 from image.protocol.transport_limits import TransportLimits
 from image.registry.client import RegistryClient
 from image.registry.endpoint_health import EndpointHealth
+from image.registry.node_knowledge import NodeKnowledge
 
 WriteHosts = Callable[[str, str], None]
 
@@ -49,9 +50,8 @@ def make_client(certs_d: Path) -> MakeClient:
         health: EndpointHealth | None = None,
     ) -> RegistryClient:
         limits = TransportLimits(connect=20.0, first_byte=stall, window=stall)
-        return RegistryClient(
-            registry_config_path=certs_d, limits=limits, retry=retry, health=health
-        )
+        node = NodeKnowledge(registry_config_path=certs_d)
+        return RegistryClient(node=node, limits=limits, retry=retry, health=health)
 
     return make
 

@@ -16,6 +16,7 @@ from image.model.validate import check_diff_ids, check_image_consistent, check_o
 from image.protocol.circuit_breaker import Circuit
 from image.registry.client import RegistryClient
 from image.registry.endpoint_health import EndpointHealth
+from image.registry.node_knowledge import NodeKnowledge
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, layer_of
 from image.tests.registry.conftest import MakeClient, WriteHosts
 
@@ -84,7 +85,7 @@ async def test_lying_mirrors_are_forgotten_in_time(
 
 
 async def test_defaults_are_those_of_a_node(tmp_path: Path) -> None:
-    async with RegistryClient(registry_config_path=tmp_path) as client:
+    async with RegistryClient(node=NodeKnowledge(registry_config_path=tmp_path)) as client:
         assert isinstance(client, RegistryClient)
 
 

@@ -15,6 +15,7 @@ from image.registry import credential_source
 from image.registry.client import RegistryClient
 from image.registry.credential_source import CredentialSource, FoundCredential, NodeCredentials
 from image.registry.credentials import Credential
+from image.registry.node_knowledge import NodeKnowledge
 from image.tests.fakes.fake_registry import FakeRegistry, layer_of
 from image.tests.registry.conftest import NO_PAUSE, WriteHosts
 
@@ -140,9 +141,8 @@ async def test_private_registry_opens_by_config_json(
         for password, opens in (("p", True), ("wrong", False)):
             entry = {"username": "u", "password": password}
             path.write_text(json.dumps({"auths": {registry.host: entry}}))
-            async with RegistryClient(
-                registry_config_path=certs_d, docker_config_path=str(path), retry=NO_PAUSE
-            ) as client:
+            node = NodeKnowledge(registry_config_path=certs_d, docker_config_path=str(path))
+            async with RegistryClient(node=node, retry=NO_PAUSE) as client:
                 if opens:
                     await client.resolve(reference, platform=platform, auth=None)
                     continue

@@ -9,7 +9,7 @@ import pytest
 
 from image.errors import FailedPrecondition
 from image.worker import channel as channel_module
-from image.worker.channel import Channel
+from image.worker.channel import Channel, receive_first
 
 Ends = tuple[Channel, socket.socket]
 
@@ -67,3 +67,31 @@ async def test_own_message_above_the_limit_is_refused(
 def _nonblocking(end: socket.socket) -> socket.socket:
     end.setblocking(False)
     return end
+
+
+def test_the_first_message_leaves_the_next_to_the_channel() -> None:
+    ours, theirs = socket.socketpair()
+    for number in (1, 2):
+        body = b'{"n": %d}' % number
+        ours.sendall(len(body).to_bytes(4, "big") + body)
+    first = receive_first(theirs)
+    assert first is not None
+    assert first.integer("n") == 1
+    ours.close()
+    second = receive_first(theirs)
+    assert second is not None
+    assert second.integer("n") == 2
+    assert receive_first(theirs) is None
+    theirs.close()
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\0\0", b"\0\0\0\x09{}", b"\xff\xff\xff\xff"], ids=["head", "body", "too large"]
+)
+def test_a_first_message_that_is_no_frame_is_refused(sent: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    ours.sendall(sent)
+    ours.close()
+    with pytest.raises(FailedPrecondition):
+        receive_first(theirs)
+    theirs.close()

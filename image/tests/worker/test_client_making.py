@@ -10,6 +10,7 @@ from image.errors import Unavailable
 from image.model.platform import parse_platform
 from image.model.reference import parse_reference
 from image.registry.endpoint_rounds import EndpointRounds
+from image.registry.node_knowledge import NodeKnowledge
 from image.tests.fakes.fake_registry import FakeRegistry, layer_of
 from image.tests.worker.test_messages import request
 from image.worker.channel import Channel
@@ -32,9 +33,10 @@ async def test_dead_mirror_is_told_once_and_asked_last_afterwards(
         (tmp_path / registry.host / "hosts.toml").write_text(
             f'server = "{registry.url}"\n[host."{mirror.url}"]\n'
         )
-        wanted = replace(request(None), registry_config_path=str(tmp_path), proxy="")
+        wanted = replace(request(None), proxy="")
         name, platform = parse_reference(f"{registry.host}/app:v1"), parse_platform("linux/amd64")
-        async with make_client(wanted, DaemonDoor(worker, "it")) as client:
+        node = NodeKnowledge(registry_config_path=tmp_path)
+        async with make_client(wanted, DaemonDoor(worker, "it"), node) as client:
             await client.resolve(name, platform=platform, auth=None)
             await client.resolve(name, platform=platform, auth=None)
     told = await daemon.receive()

@@ -15,6 +15,7 @@ from image.model.records import LayerRecord
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, config_of, layer_of
 from image.tests.worker.test_messages import request
 from image.worker.channel import Channel
+from image.worker.gathering import gather
 from image.worker.limits import thread_count
 from image.worker.messages import WorkerRequest
 from image.worker.pull_job import PullJob
@@ -101,7 +102,7 @@ class Site:
             async with asyncio.timeout(30), asyncio.TaskGroup() as group:
                 group.create_task(daemon.serve())
                 try:
-                    await PullJob(worker_end, wanted).run()
+                    await PullJob(worker_end, wanted, await gather(wanted)).run()
                 finally:
                     await worker_end.close()
         finally:

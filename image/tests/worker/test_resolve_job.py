@@ -7,6 +7,7 @@ from pathlib import Path
 from image.tests.fakes.fake_registry import FakeRegistry, layer_of
 from image.tests.worker.test_messages import request
 from image.worker.channel import Channel
+from image.worker.gathering import gather
 from image.worker.resolve_job import report_endpoints
 
 
@@ -24,7 +25,7 @@ async def test_endpoints_are_told_in_one_message(tmp_path: Path) -> None:
             proxy="",
             task="resolve",
         )
-        await report_endpoints(worker, wanted)
+        await report_endpoints(worker, wanted, await gather(wanted))
         message = await daemon.receive()
         assert message is not None
         (one,) = message.children("endpoints")

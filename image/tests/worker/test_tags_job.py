@@ -10,6 +10,7 @@ from image.errors import NotFound
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, layer_of
 from image.tests.worker.test_messages import request
 from image.worker.channel import Channel
+from image.worker.gathering import gather
 from image.worker.tags_job import list_tags
 
 
@@ -29,12 +30,12 @@ async def test_tags_are_told_in_one_message(tmp_path: Path) -> None:
             proxy="",
             task="tags",
         )
-        await list_tags(worker, wanted)
+        await list_tags(worker, wanted, await gather(wanted))
         message = await daemon.receive()
         assert message is not None
         assert message.texts("tags") == ("v1", "v10", "v2")
         registry.add_fault(Fault(kind="status", on="tags", status=404))
         with pytest.raises(NotFound):
-            await list_tags(worker, wanted)
+            await list_tags(worker, wanted, await gather(wanted))
     await worker.close()
     await daemon.close()

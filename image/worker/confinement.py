@@ -1,0 +1,87 @@
+"""What one worker may touch: the second step of gather, give up, pull.
+
+Promise: after `give_up` a pull changes files in its staging directory alone, starts no program, and reads only what a
+registry client needs, layers below new ones and the archive it was given. The kubelet's secrets, containers' data and
+users' homes are out of its reach, with whatever capability it has. Call it in the only thread.
+"""
+
+import os
+import ssl
+import sys
+from collections.abc import Iterator
+
+from image.errors import Internal
+from image.host.landlock import restrict
+from image.worker.messages import WorkerRequest
+
+_SYSTEM_FILES = (
+    # names and addresses: resolv.conf(5), nsswitch.conf(5), gai.conf(5)
+    "/etc/resolv.conf",
+    "/run/systemd/resolve",
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/protocols",
+    # certificates of the system, and what their links lead to
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    # what the C library looks at
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/usr/share/zoneinfo",
+    "/usr/lib/locale",
+    "/proc/self",
+    "/sys/devices/system/cpu",
+    "/dev/null",
+    "/dev/random",
+    "/dev/urandom",
+)
+
+
+def give_up(request: WorkerRequest) -> int:
+    """Shut this process in for a request; return the version of Landlock, 0 where the kernel has none.
+
+    Raises:
+        Internal: another thread runs, which would stay free.
+        OSError: the kernel refused.
+    """
+    if len(os.listdir("/proc/self/task")) > 1:
+        raise Internal("pull worker", "cannot shut itself in: another thread runs")
+    return restrict(writable=writable_places(request), readable=readable_places(request))
+
+
+def writable_places(request: WorkerRequest) -> list[str]:
+    """List the directories that a request's work may change."""
+    # A packed archive is unpacked beside itself, in the staging directory of whoever wrote it there.
+    beside = os.path.dirname(request.archive) if request.task == "archive" else ""
+    return [place for place in (request.staging, beside) if place]
+
+
+def readable_places(request: WorkerRequest) -> list[str]:
+    """List what a request's work may read besides."""
+    own = [place for place in (request.layers, request.archive) if place]
+    return list(dict.fromkeys([*_python_places(), *_certificates(), *_SYSTEM_FILES, *own]))
+
+
+def _python_places() -> Iterator[str]:
+    """Give where modules and libraries come from that are loaded when they are first used."""
+    yield from (path for path in sys.path if path)
+    yield from (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
+    # Libraries of the system: name service modules lie beside the C library, wherever that is.
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+        for line in maps:
+            path = line.rstrip("\n").partition("/")[2]
+            if ".so" in path:
+                yield os.path.dirname(f"/{path}")
+
+
+def _certificates() -> Iterator[str]:
+    """Give where OpenSSL looks, by its build and by the environment."""
+    found = ssl.get_default_verify_paths()
+    named = (found.cafile, found.capath, found.openssl_cafile, found.openssl_capath)
+    yield from (path for path in named if path)
