@@ -116,6 +116,13 @@ def owners() -> list[bytes]:
     return [maker.add("big", type=CHARACTER, device=(240, 70000)).add("e", mtime=4e9).done()]
 
 
+def odd_root(mode: int) -> list[bytes]:
+    """Give the root itself a mode, an owner and an attribute; a layer above says nothing of it."""
+    note = {"SCHILY.xattr.user.note": "root"}
+    below = TarMaker().add(".", type=DIRECTORY, mode=mode, owner=(7, 8), pax=note).add("f", b"1")
+    return [below.done(), TarMaker().add("g", b"2").done()]
+
+
 def hundred() -> list[bytes]:
     """Stack a hundred layers."""
     layers = [base().done()]
@@ -138,6 +145,8 @@ RECIPES: dict[str, Callable[[], list[bytes]]] = {
     "sparse, pax": lambda: sparse("pax"),
     "names": names,
     "owners": owners,
+    "root that nobody may write": lambda: odd_root(0o555),
+    "root that everybody may write": lambda: odd_root(0o1777),
     "a hundred layers": hundred,
     "empty": lambda: [TarMaker().done()],
 }

@@ -17,6 +17,7 @@ from runtime.host.directories import make_directories
 from runtime.host.host import OverlayMount
 from runtime.host.mounts import MS_RDONLY, mount
 from runtime.host.system_call import FSCONFIG, FSMOUNT, FSOPEN, MOVE_MOUNT, kernel_call
+from runtime.host.upper_directory import make_upper
 
 LAYERS_LIMIT = 500
 """OVL_MAX_STACK in fs/overlayfs; images are limited to 127 layers by most registries and tools."""
@@ -50,8 +51,7 @@ def mount_overlay(wanted: OverlayMount) -> None:
         )
     for directory in (wanted.target, wanted.work, wanted.upper.parent):
         make_directories(directory, 0o700)
-    make_directories(wanted.upper, 0o755)  # this becomes the mode of the container's `/`
-    _guard_special_directories(wanted)
+    make_upper(wanted.upper, wanted.lower[0], lambda: _guard_special_directories(wanted))
     options = _option_text(wanted, [os.fsencode(path) for path in wanted.lower])
     if len(options) <= _OPTIONS_LIMIT:
         _mount_by_text(wanted, options)

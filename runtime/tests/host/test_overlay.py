@@ -47,11 +47,12 @@ def test_options_are_escaped_and_hardened(
     assert "redirect_dir=nofollow" in str(options)
 
 
-def test_root_is_open_to_every_user_whatever_our_umask(
+def test_root_has_the_mode_of_the_topmost_layer_whatever_our_umask(
     wanted: OverlayMount, mounted: list[tuple[object, ...]]
 ) -> None:
+    wanted.lower[0].chmod(0o1777)
     overlay.mount_overlay(wanted)
-    assert stat.S_IMODE(wanted.upper.stat().st_mode) == 0o755
+    assert stat.S_IMODE(wanted.upper.stat().st_mode) == 0o1777
     assert stat.S_IMODE(wanted.work.stat().st_mode) == 0o700
 
 
