@@ -19,7 +19,7 @@ async def list_images(parts: AdminParts, arguments: Arguments) -> dict[str, obje
     return {
         "schema": "lading.image-ls/v1",
         "images": [image_fields(one, report, shares, keepers) for one in images],
-        "used_bytes": sum(parts.store.bytes_by_kind().values()),
+        "used_bytes": parts.store.bytes_by_kind()["images"],
     }
 
 

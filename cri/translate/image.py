@@ -16,7 +16,7 @@ def image_message(record: ImageRecord) -> api_pb2.Image:
         id=record.id,
         repo_tags=record.repo_tags,
         repo_digests=record.repo_digests,
-        size=record.size_bytes,
+        size=record.disk_bytes or record.size_bytes,
         spec=api_pb2.ImageSpec(image=record.id),
         pinned=record.pinned,
     )

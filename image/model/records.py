@@ -50,9 +50,11 @@ class ImageRecord:
     repo_digests: tuple[str, ...]
     """Normalised `host/name@digest`, sorted."""
     size_bytes: int
-    """Bytes of manifest, config and layer blobs together; above 0."""
+    """Bytes of manifest, config and layer blobs together, as the registry has them; above 0."""
     config: ImageConfig
     layers: tuple[LayerRecord, ...]
+    disk_bytes: int = 0
+    """What its files take on this disk, shared layers included."""
     pinned: bool = False
     source: str = ""
     """The endpoint that served its manifest last, without user and query; empty when it was not pulled."""

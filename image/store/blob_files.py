@@ -4,10 +4,13 @@ Promise: a file under its final name is whole, durable and has that digest. Neve
 needed once, to make the layer.
 """
 
+import contextlib
+import os
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from image.errors import Internal
+from image.host.disk_usage import allocated
 from image.host.durability import write_durably
 from image.model.digest import Digest, digest_hex, matches_digest, parse_digest
 
@@ -47,6 +50,14 @@ class BlobFiles:
         if not matches_digest(content, digest):
             raise Internal(str(digest), "stored content is damaged", remedy="pull the image again")
         return content
+
+    def allocated(self, *digests: Digest) -> int:
+        """Return the bytes that contents take on the disk, each once; what is not there takes none."""
+        total = 0
+        for digest in set(digests):
+            with contextlib.suppress(FileNotFoundError):
+                total += allocated(os.lstat(self.path(digest)))
+        return total
 
     def remove(self, digests: AbstractSet[str]) -> None:
         """Remove contents; absent ones are fine."""

@@ -89,7 +89,9 @@ class Catalogue:
         return (name, *digests)
 
 
-def record_of(indexed: IndexedImage, config: ImageConfig, pinned: tuple[str, ...]) -> ImageRecord:
+def record_of(
+    indexed: IndexedImage, config: ImageConfig, pinned: tuple[str, ...], disk_bytes: int = 0
+) -> ImageRecord:
     """Join what the database and the config say about an image."""
     tags = tuple(sorted(name for name in indexed.names if "@" not in name))
     digests = tuple(sorted(name for name in indexed.names if "@" in name))
@@ -100,6 +102,7 @@ def record_of(indexed: IndexedImage, config: ImageConfig, pinned: tuple[str, ...
         repo_digests=digests,
         size_bytes=indexed.blob_bytes + sum(layer.size_bytes for layer in indexed.layers),
         config=config,
+        disk_bytes=disk_bytes,
         layers=indexed.layers,
         source=indexed.source,
         config_source=indexed.config_source,

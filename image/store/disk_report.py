@@ -33,7 +33,7 @@ class DiskReport:
     pulled_ns: Mapping[str, int]
     """When each image came, by image id."""
     blob_bytes: Mapping[str, int]
-    """Bytes of manifest and config, by image id."""
+    """Bytes of manifest and config on the disk, by image id."""
 
     def bytes_of(self, chain_ids: Iterable[str]) -> int:
         """Return what layers take together, each counted once."""
@@ -74,12 +74,12 @@ def count_shares(images: Iterable[ImageRecord]) -> Mapping[str, int]:
     return counts
 
 
-def read_report(rows: Rows) -> DiskReport:
-    """Read the database by `rows`."""
+def read_report(rows: Rows, blob_bytes: Mapping[str, int]) -> DiskReport:
+    """Read the database by `rows`; `blob_bytes` was measured."""
     uses: dict[str, set[str]] = {}
     for owner, chain_id in rows("SELECT container_id, chain_id FROM uses"):
         uses.setdefault(str(owner), set()).add(str(chain_id))
-    images = rows("SELECT id, pulled, blob_bytes FROM images")
+    images = rows("SELECT id, pulled FROM images")
     return DiskReport(
         layers={
             str(chain_id): LayerOnDisk(
@@ -90,6 +90,6 @@ def read_report(rows: Rows) -> DiskReport:
             )
         },
         uses={owner: frozenset(chains) for owner, chains in uses.items()},
-        pulled_ns={str(image_id): int(pulled) for image_id, pulled, _ in images},
-        blob_bytes={str(image_id): int(size) for image_id, _, size in images},
+        pulled_ns={str(image_id): int(pulled) for image_id, pulled in images},
+        blob_bytes=blob_bytes,
     )

@@ -19,12 +19,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from image.errors import FailedPrecondition, Internal
+from image.host.disk_usage import usage_of_entries
 from image.host.durability import sync_directory, write_durably
 from image.host.layer_mounts import MountMode, is_mounted, mount_layer, unmount_layer
 from image.store.erofs.chunk_map import Unsupported
 from image.store.erofs.erofs_image import FORMAT
 from image.store.erofs.tar_index import TarIndex
-from image.store.extracted_layers import ExtractedLayers, mark_opaque
+from image.store.extracted_layers import ExtractedLayers, mark_opaque, with_own_files
 from image.store.indexed_layer import (
     INDEX,
     KIND,
@@ -38,6 +39,7 @@ from image.store.layer_tree import LayerTree
 from image.store.lower_view import RECORD, ROOT
 from image.store.tar_headers import TarError
 from image.store.tar_stream import TarStream
+from image.store.tree_record import CONTENT
 from image.store.unpack_tar import UnpackLimits
 
 log = logging.getLogger(__name__)
@@ -127,10 +129,13 @@ class ErofsLayers:
             index_sha256=_sha256(staged / INDEX),
         ).write(staged)
         staged.chmod(0o700)
+        used, inodes = usage_of_entries(staged)
         staged.rename(place)
         sync_directory(self._layers)
         changed = self._show(place)
-        return summary if changed is None else replace(changed, parent=summary.parent)
+        if changed is not None:
+            return replace(changed, parent=summary.parent)
+        return replace(summary, used_bytes=used, inodes=inodes)
 
     def attach(self, chain_id: str) -> Path:
         """Return the root of a layer, mounted if it is not extracted.
@@ -199,13 +204,14 @@ class ErofsLayers:
             mark_opaque(work / ROOT, summary.opaque)
             (place / ROOT).rename(work / "empty")
             (work / ROOT).rename(place / ROOT)
+            (work / CONTENT).rename(place / CONTENT)
             self._extracted.write_record(place, record.chain_id, summary)
         finally:
             tree.close()
             self._extracted.discard(work)
         for name in (TAR, INDEX):
             (place / name).unlink(missing_ok=True)
-        return summary
+        return with_own_files(summary, place)
 
     def _new_work(self) -> Path:
         return self._staging / f"mend-{secrets.token_hex(8)}"

@@ -10,8 +10,10 @@ import json
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from image.host.disk_usage import usage_of_entries
 from image.host.durability import sync_directory, write_durably
 from image.host.openat2 import open_directory
 from image.host.tree_removal import remove_tree
@@ -38,6 +40,7 @@ class ExtractedLayers:
             return summary
         mark_opaque(staged / ROOT, summary.opaque)
         self.write_record(staged, chain_id, summary)
+        summary = with_own_files(summary, staged)
         # The worker made the directory; only root may pass through it (security rule H2).
         staged.chmod(0o700)
         staged.rename(place)
@@ -85,6 +88,12 @@ class ExtractedLayers:
     def chain_ids(self) -> frozenset[str]:
         """List the published layers by their directories' names."""
         return frozenset(f"sha256:{entry.name}" for entry in self._layers.iterdir())
+
+
+def with_own_files(summary: LayerSummary, place: Path) -> LayerSummary:
+    """Add what lies beside the tree to the bytes and inodes of an extracted layer."""
+    used, inodes = usage_of_entries(place, without=ROOT)
+    return replace(summary, used_bytes=summary.used_bytes + used, inodes=summary.inodes + inodes)
 
 
 def mark_opaque(root: Path, opaque: Sequence[str]) -> None:

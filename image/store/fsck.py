@@ -1,11 +1,12 @@
 """Look for damage in the store: manifests and configs by their digests, layers by theirs. Reads only; repairs nothing.
 
-A layer kept as a tar is hashed whole against the digest that its image's config names. An extracted one has no digest
-any more: it is walked, which finds what the filesystem itself has lost and not what was changed behind its back.
+A layer kept as a tar is hashed whole against the digest that its image's config names, its index against the one that
+was written down. An extracted one has no digest any more: every file is held against the list that was made with it.
 Every function blocks for as long as the disk takes; call them in a thread, one item at a time.
 """
 
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Iterable
@@ -16,7 +17,9 @@ from image.model.digest import digest_algorithm, digest_hex, parse_digest
 from image.model.records import ImageRecord
 from image.store.disk_report import DiskReport
 from image.store.indexed_layer import INDEX, KIND, TAR
-from image.store.lower_view import ROOT
+from image.store.lower_view import RECORD, ROOT
+from image.store.tar_digest import is_tar_of
+from image.store.tree_record import CONTENT, tree_damage
 
 _CHUNK = 1 << 20
 
@@ -71,6 +74,8 @@ def damage_of(item: Item) -> str:
         return f"{_name(error, item)} is missing"
     except OSError as error:
         return f"{_name(error, item)} cannot be read: {error.strerror}"
+    except (ValueError, AttributeError):
+        return "its record cannot be read"
 
 
 def _blob(root: Path, digest: str, kind: str, images: list[str]) -> Item:
@@ -98,12 +103,17 @@ def _once(images: list[str]) -> tuple[str, ...]:
 def _tar_damage(item: Item) -> str:
     if not stat.S_ISREG(os.lstat(item.path / INDEX).st_mode):
         return "its index is no file"
-    wrong = _wrong_digest(item.path / TAR, item.expected)
-    return f"its tar {wrong}" if wrong else ""
+    if not is_tar_of(item.path / TAR, item.expected):
+        return "its tar has another digest than it must"
+    recorded = json.loads((item.path / RECORD).read_bytes()).get("index_sha256", "")
+    wrong = recorded and _wrong_digest(item.path / INDEX, f"sha256:{recorded}")
+    return f"its index {wrong}" if wrong else ""
 
 
 def _tree_damage(item: Item) -> str:
-    """Walk the tree, so that what the filesystem cannot give back is found."""
+    """Hold the tree against its list; one from before there were lists is walked: what cannot be read is found."""
+    if (item.path / CONTENT).exists():
+        return tree_damage(item.path / ROOT, item.path / CONTENT)
     for _, _, files, fd in os.fwalk(item.path / ROOT, onerror=_raise):
         for name in files:
             os.stat(name, dir_fd=fd, follow_symlinks=False)

@@ -5,7 +5,7 @@ content. The caller serialises calls and removes content only after the transact
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,14 +94,15 @@ class ImageIndex:
         return frozenset(str(row[0]) for row in rows)
 
     def totals(self) -> tuple[int, int]:
-        """Return the bytes and inodes that layers, manifests and configs take."""
-        query = (
-            "SELECT (SELECT coalesce(sum(used_bytes), 0) FROM layers)"
-            " + (SELECT coalesce(sum(blob_bytes), 0) FROM images),"
-            " (SELECT coalesce(sum(inodes + 2), 0) FROM layers) + (SELECT 2 * count(*) FROM images)"
-        )
+        """Return the bytes and inodes that layers take."""
+        query = "SELECT coalesce(sum(used_bytes), 0), coalesce(sum(inodes), 0) FROM layers"
         ((used, inodes),) = self._database.rows(query)
         return int(used), int(inodes)
+
+    def layer_bytes(self) -> dict[str, int]:
+        """Return what each layer takes, by chain id."""
+        rows = self._database.rows("SELECT chain_id, used_bytes FROM layers")
+        return {str(chain_id): int(used) for chain_id, used in rows}
 
     def add_layer(self, chain_id: str, summary: LayerSummary) -> None:
         """Register a published layer that no image has yet."""
@@ -123,9 +124,9 @@ class ImageIndex:
         """Return the chain ids of layers that containers use."""
         return frozenset(str(row[0]) for row in self._database.rows("SELECT chain_id FROM uses"))
 
-    def report(self) -> DiskReport:
+    def report(self, blob_bytes: Mapping[str, int]) -> DiskReport:
         """Return what is on disk, and who uses it."""
-        return read_report(self._database.rows)
+        return read_report(self._database.rows, blob_bytes)
 
     def add_name(self, name: str, image_id: str) -> None:
         """Give an image another name; it moves here when another image had it."""

@@ -87,8 +87,8 @@ class ImageStore:
         await asyncio.to_thread(self._files.reconcile, container_ids)
 
     async def filesystem_usage(self) -> FilesystemUsage:
-        """Return what the store takes, by its own accounts: no walk of the disk."""
-        used_bytes, inodes = self._files.totals
+        """Return what everything below the root takes on the disk; finished layers are not walked again."""
+        used_bytes, inodes = await asyncio.to_thread(self._files.usage)
         return FilesystemUsage(
             mountpoint=str(self.root),
             used_bytes=used_bytes,
@@ -97,8 +97,11 @@ class ImageStore:
         )
 
     def bytes_by_kind(self) -> dict[str, int]:
-        """Return the bytes on disk by what they are, by the store's accounts; never waits."""
-        return {"images": self._files.totals[0]}
+        """Return the bytes on disk by what they are: `images`, `unfinished`, `database`; never waits.
+
+        The last two are as `filesystem_usage` measured them last.
+        """
+        return self._files.bytes_by_kind()
 
     async def report(self) -> DiskReport:
         """Return what is on disk layer by layer, and who uses it."""

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from image.host.disk_usage import usage_of_entries
 from image.host.durability import start_writeback, sync_directory
 from image.store.erofs.chunk_map import BLOCK, Unsupported
 from image.store.erofs.erofs_image import write_index
@@ -25,8 +26,6 @@ from image.store.unpack_tar import UnpackLimits
 KIND = "erofs"
 TAR, INDEX = "tar", "index"
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_OWN_INODES = 3
-"""Tar, index and mount point; the layer's directory and record count for every kind."""
 _CHUNK = 1 << 18
 _WRITEBACK = 1 << 25
 """Bytes after which the disk is told to begin, so that the fsync at the end finds little to do."""
@@ -82,16 +81,12 @@ class IndexedLayer:
         # The kernel reads whole blocks; an archiver may have left out the last padding.
         os.ftruncate(self._tar, -(-self._stored // BLOCK) * BLOCK)
         start_writeback(self._tar)
-        index_bytes = write_index_file(self._staged, nodes, self._stored)
+        write_index_file(self._staged, nodes, self._stored)
         os.fsync(self._tar)
         os.mkdir(self._staged / ROOT, 0o700)
         sync_directory(self._staged)
-        return LayerSummary(
-            kind=KIND,
-            opaque=opaque,
-            used_bytes=os.fstat(self._tar).st_blocks * 512 + index_bytes,
-            inodes=_OWN_INODES,
-        )
+        used, inodes = usage_of_entries(self._staged)
+        return LayerSummary(kind=KIND, opaque=opaque, used_bytes=used, inodes=inodes)
 
     def close(self) -> None:
         """Close all descriptors."""
@@ -136,14 +131,13 @@ def _drop_idle_whiteouts(
             del directory.children[name]
 
 
-def write_index_file(directory: Path, nodes: LayerNodes, tar_bytes: int) -> int:
-    """Write the index of a tar durably into its directory; return the bytes that it takes."""
+def write_index_file(directory: Path, nodes: LayerNodes, tar_bytes: int) -> None:
+    """Write the index of a tar durably into its directory."""
     path = directory / INDEX
     fd = os.open(path, _CREATE, 0o600)
     try:
         write_index(nodes.root, fd, -(-tar_bytes // BLOCK))
         os.fsync(fd)
-        return os.fstat(fd).st_blocks * 512
     finally:
         os.close(fd)
 

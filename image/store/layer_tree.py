@@ -16,6 +16,7 @@ from image.store.layer_store import MAX_OPAQUE, LayerSummary
 from image.store.lower_view import ROOT, LowerView
 from image.store.tar_headers import TarError
 from image.store.tar_stream import ByteSource, TarStream
+from image.store.tree_record import CONTENT, record_tree
 from image.store.unpack_tar import Unpacker, UnpackLimits
 
 KIND = "extract"
@@ -31,6 +32,7 @@ class LayerTree:
     ) -> None:
         root = staged / ROOT
         root.mkdir(mode=0o700, parents=True)
+        self._staged = staged
         self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._root = ExtractionRoot(self._fd, max_depth=limits.max_depth)
         self._unpacker = Unpacker(self._root, limits)
@@ -53,11 +55,12 @@ class LayerTree:
                 view.close()
         self._root.finish()
         sync_filesystem(self._fd)
+        used, inodes = record_tree(self._fd, self._staged / CONTENT, self._unpacker.sums)
         return LayerSummary(
             kind=KIND,
             opaque=tuple(path.decode("latin-1") for path in whiteouts.opaque),
-            used_bytes=self._unpacker.used_bytes,
-            inodes=self._root.inodes,
+            used_bytes=used,
+            inodes=inodes,
         )
 
     def _adopt_parents(self, view: LowerView) -> None:

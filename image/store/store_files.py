@@ -10,7 +10,7 @@ import errno
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from image.errors import FailedPrecondition, ImageError, Internal, NotFound, ResourceExhausted
@@ -26,6 +26,7 @@ from image.store.image_index import ImageIndex, IndexedImage
 from image.store.layer_choice import choose_layers
 from image.store.layer_claims import ClaimState, LayerClaims
 from image.store.layer_store import LayerStore, LayerSummary
+from image.store.space_use import SpaceUse, measure
 
 _DIRECTORIES = ("blobs", "layers", "staging", "empty")
 
@@ -57,7 +58,9 @@ class StoreFiles:
         self._claims = LayerClaims()
         self._configs: dict[str, ImageConfig] = {}
         self._opaque: frozenset[str] = frozenset()
-        self.totals = (0, 0)
+        self._blob_bytes: dict[str, int] = {}
+        self._totals = (0, 0)
+        self._rest = SpaceUse()
         self.catalogue = Catalogue(())
         self.damaged: dict[str, str] = {}
         """Images whose config cannot be read, and why; `reconcile` forgets them."""
@@ -82,13 +85,15 @@ class StoreFiles:
                 self._index.close()
 
     def _reload(self) -> None:
-        records = [r for indexed in self._index.images() if (r := self._record(indexed))]
+        sizes = self._index.layer_bytes()
+        records = [r for indexed in self._index.images() if (r := self._record(indexed, sizes))]
         self._configs = {record.id: record.config for record in records}
+        self._blob_bytes = {record.id: self._blob_bytes[record.id] for record in records}
         self._opaque = self._index.opaque_layers()
-        self.totals = self._index.totals()
+        self._totals = self._index.totals()
         self.catalogue = Catalogue(records)
 
-    def _record(self, indexed: IndexedImage) -> ImageRecord | None:
+    def _record(self, indexed: IndexedImage, sizes: Mapping[str, int]) -> ImageRecord | None:
         config = self._configs.get(indexed.id)
         if config is None:
             try:
@@ -96,7 +101,14 @@ class StoreFiles:
             except (OSError, ImageError) as error:
                 self.damaged[indexed.id] = str(error)
                 return None
-        return record_of(indexed, config, self._pinned)
+        old = self.catalogue.by_id(indexed.id)
+        if old is None or old.manifest_digest != indexed.manifest_digest:
+            digests = (parse_digest(indexed.id), parse_digest(indexed.manifest_digest))
+            self._blob_bytes[indexed.id] = self._blobs.allocated(*digests)
+        layers = {layer.chain_id for layer in indexed.layers}
+        on_disk = self._blob_bytes[indexed.id] + sum(sizes.get(one, 0) for one in layers)
+        new = record_of(indexed, config, self._pinned, on_disk)
+        return old if old == new else new  # what was translated for the old one is of use still
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[None]:
@@ -238,7 +250,21 @@ class StoreFiles:
     def report(self) -> DiskReport:
         """Return what is on disk, and who uses it."""
         with self._lock:
-            return self._index.report()
+            return self._index.report(dict(self._blob_bytes))
+
+    def usage(self) -> tuple[int, int]:
+        """Measure (bytes, inodes) of everything below the root; takes milliseconds."""
+        self._rest = rest = measure(self._root)
+        used, inodes = self._totals
+        return used + rest.used_bytes, inodes + rest.inodes
+
+    def bytes_by_kind(self) -> dict[str, int]:
+        """Return bytes by what they are: images by the accounts, the rest as measured last."""
+        return {
+            "images": self._totals[0] + sum(self._blob_bytes.values()),
+            "unfinished": self._rest.unfinished,
+            "database": self._rest.database,
+        }
 
     def tag(self, text: str, name: str) -> ImageRecord:
         """Give an image another name."""

@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
+from zlib import crc32
 
 from image.host.extraction import Attributes, ExtractionRoot, clamp_time
 from image.store.member_names import clean, link_target, named, shown
@@ -58,8 +59,8 @@ class Unpacker:
         self._limits = limits
         self._entries = 0
         self.whiteouts = Whiteouts()
-        self.used_bytes = 0
-        """Bytes in blocks of 4096, as they will lie on the disk."""
+        self.sums: dict[int, int] = {}
+        """CRC-32 of the content of files that are not sparse, by inode."""
 
     def run(self, stream: TarStream) -> None:
         """Extract every member, then read the stream to its end.
@@ -109,7 +110,6 @@ class Unpacker:
                 self._make_file(path, entry, stream)
             case Kind.DIRECTORY:
                 self._root.make_directory(path, _kept(entry))
-                self.used_bytes += 4096
             case Kind.SYMLINK:
                 self._root.make_link(named(path), link_target(entry.link), entry)
             case Kind.HARD_LINK:
@@ -126,16 +126,19 @@ class Unpacker:
         try:
             if entry.segments is not None:
                 self._write_sparse(fd, entry, stream)
-            elif entry.size:
-                for piece in stream.pieces():
+                self.sums.pop(os.fstat(fd).st_ino, None)  # of a file that is gone
+            else:
+                crc = 0
+                for piece in stream.pieces() if entry.size else ():
+                    crc = crc32(piece, crc)
                     self._write(fd, piece)
+                self.sums[os.fstat(fd).st_ino] = crc
         except BaseException:
             os.close(fd)
             raise
         self._root.finish_file(fd, entry)
 
     def _write(self, fd: int, piece: memoryview) -> None:
-        self.used_bytes += len(piece) + 4095 & ~4095
         while piece:
             piece = piece[os.write(fd, piece) :]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from image.errors import FailedPrecondition, Internal
+from image.host.disk_usage import usage_below
 from image.host.layer_mounts import MountMode
 from image.model.digest import sha256_digest
 from image.store import erofs_layers
@@ -142,7 +143,8 @@ def test_worker_cannot_hand_over_another_file(site: Site, name: str) -> None:
 def test_extracted_layers_live_in_the_same_store(site: Site) -> None:
     staged = site.directory / "staging" / "tree"
     summary = image_making.build(staged, image_making.layer("f"), [])
-    assert site.layers.publish(staged, CHAIN, summary) == summary
+    published = site.layers.publish(staged, CHAIN, summary)
+    assert (published.used_bytes, published.inodes) == usage_below(site.layers.place(CHAIN))
     assert os.listdir(site.layers.attach(CHAIN)) == ["f"]
     assert site.table.asked == 0
 
@@ -184,7 +186,7 @@ def test_layer_that_no_index_helps_is_extracted(site: Site) -> None:
     site.table.answers = [errno.EIO, errno.EIO]
     root = site.layers.attach(CHAIN)
     assert (root / "d/f").read_bytes() == b"content"
-    assert sorted(os.listdir(site.layers.place(CHAIN))) == ["layer.json", "root"]
+    assert sorted(os.listdir(site.layers.place(CHAIN))) == ["content", "layer.json", "root"]
     assert site.record()["kind"] == "extract"
     assert [(chain_id, summary.kind) for chain_id, summary in site.changes] == [(CHAIN, "extract")]
     assert site.staged() == []

@@ -1,5 +1,6 @@
 """Damage is found, wherever it is, and what is whole is never called damaged."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def tar(tmp_path: Path) -> Item:
     place.mkdir(parents=True)
     (place / "tar").write_bytes(BASE)
     (place / "index").write_bytes(b"index")
+    (place / "layer.json").write_text(json.dumps({"index_sha256": sha256_digest(b"index")[7:]}))
     return Item(
         kind="layer",
         digest=chain,
@@ -76,6 +78,22 @@ def test_one_changed_bit_of_a_tar_is_found(tar: Item) -> None:
     assert damage_of(tar) == "its tar has another digest than it must"
     (tar.path / "tar").unlink()
     assert "tar is missing" in damage_of(tar)
+
+
+def test_an_index_that_is_another_than_was_written_is_damage(tar: Item) -> None:
+    (tar.path / "index").write_bytes(b"inde?")
+    assert damage_of(tar) == "its index has another digest than it must"
+    (tar.path / "layer.json").write_text("[]")
+    assert damage_of(tar) == "its record cannot be read"
+
+
+async def test_a_changed_file_of_an_extracted_layer_is_named(tmp_path: Path) -> None:
+    items = await listed(tmp_path)
+    base = next(item for item in items if len(item.images) == 2)
+    (base.path / "root/base").write_bytes(b"B" * 3000)
+    assert damage_of(base).startswith("its file 'base' has another ")
+    (base.path / "content").unlink()
+    assert damage_of(base) == ""  # made before there were lists
 
 
 def test_an_index_that_is_no_file_is_damage(tar: Item) -> None:
