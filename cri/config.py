@@ -77,6 +77,10 @@ class ImageSettings:
     warm_worker_seconds: int = setting(
         120, "a worker that waits saves the next pull 0.3 s and takes 45 MB; 0: none waits"
     )
+    gc_period_seconds: int = setting(
+        3600,
+        "content that no image needs any more goes with the image; this finds what failed pulls left; 0: never",
+    )
     platform: str = setting("", "empty: this host's; otherwise os/architecture[/variant]")
     proxy: str = setting(
         "", "empty: HTTPS_PROXY and HTTP_PROXY of the daemon's environment", secret=True
@@ -153,6 +157,10 @@ class RuntimeSettings:
     )
     cgroup_driver: str = setting(
         "auto", "systemd when it is process 1, else cgroupfs; the kubelet asks for it"
+    )
+    containers_root: str = setting(
+        "",
+        "empty: the root; else a directory that exists, for writable layers on a disk of their own",
     )
     monitor_path: str = setting("", "empty: conmon on the daemon's PATH")
     pause_path: str = setting("", "empty: the pause program that belongs to this version")
@@ -237,6 +245,7 @@ POSITIVE = (
 """Settings that must be above 0."""
 
 NOT_NEGATIVE = (
+    "image.gc_period_seconds",
     "image.max_bytes_per_second",
     "image.min_bytes_per_second",
     "image.warm_worker_seconds",

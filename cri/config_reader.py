@@ -255,7 +255,10 @@ def _fault(key: str, value: object) -> str:
         return f"must be above 0, not {value}"
     if key in NOT_NEGATIVE and isinstance(value, int) and value < 0:
         return f"must be 0 or more, not {value}"
-    if key in {"root", "state"} and not str(value).startswith("/"):
+    may_be_empty = key == "runtime.containers_root" and value == ""
+    if key in {"root", "state", "runtime.containers_root"} and not (
+        may_be_empty or str(value).startswith("/")
+    ):
         return f"must be an absolute path, not {value!r}"
     if (
         key in {"cri.address", "admin.address"}

@@ -24,7 +24,7 @@ from cri.image_service.parts import ImageParts
 from cri.image_service.service import image_methods
 from cri.instance_locks import instance_locks
 from cri.metrics.instruments import Instruments
-from cri.node_assembly import Assembly, build_node
+from cri.node_assembly import Assembly, build_node, node_paths
 from cri.operator_access import OperatorAccess, make_instruments
 from cri.runtime_service.parts import Condition, RuntimeParts
 from cri.runtime_service.service import runtime_methods
@@ -32,10 +32,10 @@ from cri.service_notify import ServiceNotifier
 from cri.startup_checks import conditions
 from cri.streaming.server import StreamingServer
 from cri.supervisor import TaskSupervisor
+from image.store.collection import collect_periodically
 from runtime.lifecycle.dismantle import image_owners
 from runtime.lifecycle.node import Node
 from runtime.lifecycle.recovery import recover
-from runtime.store.bundle_directories import NodePaths
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ async def run_daemon(settings: Settings, *, ready: Callable[[], None] | None = N
 
 def prepare_directories(settings: Settings, address: Path) -> None:
     """Make root, state and the socket's directory for root alone, and repair what others can enter (rule H2)."""
-    NodePaths(root=Path(settings.root), state=Path(settings.state)).prepare()
+    node_paths(settings).prepare()
     address.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
@@ -91,6 +91,10 @@ async def _start(
     await recover(assembly.node)
     await assembly.store.reconcile(_image_owners(assembly.node))
     supervisor.spawn_eternal(assembly.node.network.watch(), name="watch network configuration")
+    period = float(settings.image.gc_period_seconds)
+    if period:
+        collecting = collect_periodically(assembly.store, period)
+        supervisor.spawn_eternal(collecting, name="collect image content")
     if notifier.watchdog_seconds is not None:
         supervisor.spawn_eternal(notifier.feed_watchdog(), name="feed watchdog")
     streaming = streaming_server(settings, assembly.node, supervisor)

@@ -19,6 +19,7 @@ from cri.config import HandlerSettings, Settings
 from cri.rootfs_provider import StoreRootfs
 from cri.startup_checks import (
     Finding,
+    check_containers_root,
     check_handlers,
     check_known_faults,
     check_pause,
@@ -40,14 +41,17 @@ from runtime.drivers.oci_runtime import OciRuntimeDriver
 from runtime.drivers.program import ProgramRunner
 from runtime.drivers.reaper import Reaper
 from runtime.host.linux_host import LinuxHost
+from runtime.host.upper_probe import why_no_upper
 from runtime.lifecycle.node import Node, NodeSettings
 from runtime.store.boot_id import read_boot_id
-from runtime.store.bundle_directories import NodePaths
+from runtime.store.bundle_directories import NodePaths, names_in
 from runtime.store.state_db import StateDatabase
 
 log = logging.getLogger(__name__)
 
 _DEFAULT_STATE = Settings().state
+_PROBE_SECONDS = 20.0
+"""For one mount on an idle disk; a hanging one must not keep the daemon from serving."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +69,7 @@ async def build_node(
     settings: Settings, supervisor: TaskSupervisor, stack: AsyncExitStack
 ) -> Assembly:
     """Build everything below the gRPC services; `stack` takes what must be closed."""
-    paths = NodePaths(root=Path(settings.root), state=Path(settings.state))
+    paths = node_paths(settings)
     reaper = Reaper()
     reaper.start(asyncio.get_running_loop())
     stack.callback(reaper.stop)
@@ -96,6 +100,7 @@ async def build_node(
         settings=NodeSettings(
             root=paths.root,
             state=paths.state,
+            containers_root=paths.containers_root,
             boot_id=read_boot_id(),
             pause_program=pause,
             systemd_cgroups=systemd,
@@ -118,8 +123,32 @@ async def build_node(
         store=store,
         puller=Puller(store, pull_settings(settings), ProgramWorkerLauncher(programs), supervisor),
         systemd_cgroups=systemd,
-        findings=_findings(facts, features, choice, pause),
+        findings=_findings(facts, features, choice, pause) + await check_writable_layers(paths),
     )
+
+
+def node_paths(settings: Settings) -> NodePaths:
+    """Return where the files of this instance are."""
+    elsewhere = settings.runtime.containers_root
+    return NodePaths(
+        root=Path(settings.root),
+        state=Path(settings.state),
+        containers_root=Path(elsewhere) if elsewhere else None,
+    )
+
+
+async def check_writable_layers(paths: NodePaths) -> list[Finding]:
+    """Try the directory of writable layers if it is not the usual one, and look for layers left in that."""
+    if paths.containers_root is None:
+        return []
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            why_not = await asyncio.to_thread(why_no_upper, paths.layers)
+    except TimeoutError:
+        why_not = f"gave no answer in {_PROBE_SECONDS:g} seconds"
+    usual = replace(paths, containers_root=None)
+    left = await asyncio.to_thread(names_in, usual.layers)
+    return check_containers_root(str(paths.containers_root), why_not, len(left))
 
 
 def uses_systemd_cgroups(cgroup_driver: str) -> bool:

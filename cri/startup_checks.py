@@ -125,6 +125,30 @@ def check_pause(path: str, is_executable: bool) -> list[Finding]:
     ]
 
 
+def check_containers_root(path: str, why_not: str, left_behind: int) -> list[Finding]:
+    """Judge a directory of writable layers: `why_not` tells why an overlay cannot stand on it."""
+    found = []
+    if why_not:
+        found.append(
+            Finding(
+                reason="ContainersRootUnusable",
+                cause=f"runtime.containers_root {path} {why_not}",
+                remedy="use a filesystem such as ext4 or xfs",
+                blocks=True,
+            )
+        )
+    if left_behind:
+        found.append(
+            Finding(
+                reason="WritableLayersLeftBehind",
+                cause=f"{left_behind} writable layers are still where they were before runtime.containers_root",
+                remedy="remove their pods with the old setting, or delete the directory containers of the root",
+                blocks=False,
+            )
+        )
+    return found
+
+
 def conditions(
     findings: list[Finding], network: Callable[[], NetworkCondition]
 ) -> Callable[[], tuple[Condition, ...]]:

@@ -72,6 +72,8 @@ def test_empty_handler_section_is_a_handler_with_defaults(tmp_path: Path) -> Non
         ("[runtime]\nstart_timeout_seconds = 0\n", 2, "must be above 0, not 0"),
         ("[image]\nmax_bytes_per_second = -1\n", 2, "must be 0 or more, not -1"),
         ("root = 'relative'\n", 1, "must be an absolute path"),
+        ("[runtime]\ncontainers_root = 'relative'\n", 2, "must be an absolute path"),
+        ("[image]\ngc_period_seconds = -1\n", 2, "must be 0 or more, not -1"),
         ("[cri]\naddress = 'tcp://x'\n", 2, "must have the form unix:///PATH"),
         ("[metrics]\naddress = 'nonsense'\n", 2, "must have the form HOST:PORT"),
         ('[network]\ncni_conf_dir = "a\\u0000b"\n', 2, "must not contain a NUL"),

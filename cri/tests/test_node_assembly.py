@@ -1,19 +1,57 @@
 """Settings reach the parts they are meant for."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cri import node_assembly
 from cri.config import HandlerSettings, ImageSettings, RuntimeSettings, Settings
 from cri.node_assembly import (
+    check_writable_layers,
     monitor_cgroup_name,
+    node_paths,
     oci_settings,
     pause_program,
     pull_settings,
     uses_systemd_cgroups,
 )
 from image.protocol.transport_limits import TransportLimits
+
+
+async def test_writable_layers_of_their_own_place_are_tried_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+
+    def try_it(place: Path) -> str:
+        tried.append(place)
+        return ""
+
+    monkeypatch.setattr(node_assembly, "why_no_upper", try_it)
+    settings = Settings(root=str(tmp_path / "root"), state=str(tmp_path / "state"))
+    assert await check_writable_layers(node_paths(settings)) == []
+    assert tried == []
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "root/containers/left").mkdir(parents=True)
+    own = RuntimeSettings(containers_root=str(tmp_path / "disk"))
+    (found,) = await check_writable_layers(node_paths(replace(settings, runtime=own)))
+    assert found.reason == "WritableLayersLeftBehind"
+    assert tried == [tmp_path / "disk/containers"]
+
+
+async def test_a_place_that_does_not_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr(node_assembly, "_PROBE_SECONDS", 0.01)
+    monkeypatch.setattr(node_assembly, "why_no_upper", lambda place: str(answer.wait(30)))
+    own = RuntimeSettings(containers_root=str(tmp_path))
+    (found,) = await check_writable_layers(node_paths(Settings(root="/none", runtime=own)))
+    answer.set()
+    assert found.reason == "ContainersRootUnusable"
+    assert "no answer" in found.cause
 
 
 def test_each_instance_has_a_cgroup_for_its_monitors() -> None:

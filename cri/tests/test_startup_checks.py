@@ -6,6 +6,7 @@ import pytest
 
 from cri.startup_checks import (
     Finding,
+    check_containers_root,
     check_handlers,
     check_known_faults,
     check_pause,
@@ -112,3 +113,11 @@ def test_e4_a_handler_with_published_faults_is_told_and_stops_nothing() -> None:
     assert (found.reason, found.blocks) == ("KnownFault", False)
     assert "CVE-2026-41579" in found.cause
     assert check_known_faults({"runc": replace(old, usable=False)}) == []
+
+
+def test_a_place_for_writable_layers_must_carry_an_overlay() -> None:
+    assert check_containers_root("/disk", "", 0) == []
+    unusable, left = check_containers_root("/disk", "cannot be below an overlay mount", 3)
+    assert (unusable.blocks, left.blocks) == (True, False)
+    assert "/disk cannot be below" in str(unusable)
+    assert "3 writable layers" in str(left)

@@ -193,6 +193,11 @@ class ImageIndex:
             ).rowcount
             return _drop_unneeded(connection, keep) if deleted else ()
 
+    def drop_unneeded(self, keep: AbstractSet[str]) -> tuple[str, ...]:
+        """Forget and return layers that nothing needs: failed pulls leave them for the next attempt."""
+        with self._database.transaction(freeing=True) as connection:
+            return _drop_unneeded(connection, keep)
+
     def reconcile(
         self, container_ids: AbstractSet[str], damaged: Iterable[str], keep: AbstractSet[str]
     ) -> tuple[str, ...]:

@@ -86,6 +86,10 @@ class ImageStore:
         """After a start: forget containers that are no more, and delete what a crash left behind."""
         await asyncio.to_thread(self._files.reconcile, container_ids)
 
+    async def collect(self) -> int:
+        """Delete what nothing needs; return how many things that were. What running pulls want stays."""
+        return await asyncio.to_thread(self._files.collect)
+
     async def filesystem_usage(self) -> FilesystemUsage:
         """Return what everything below the root takes on the disk; finished layers are not walked again."""
         used_bytes, inodes = await asyncio.to_thread(self._files.usage)

@@ -303,15 +303,28 @@ class StoreFiles:
     def reconcile(self, container_ids: frozenset[str]) -> None:
         """Bring database, disk and the containers that exist into agreement after a stop or crash."""
         with self._change():
-            present = self._layers.chain_ids()
-            self._index.forget_layers(self._index.layers() - present)
-            pinned = self._claims.pinned()
-            self._index.reconcile(container_ids, self.damaged, pinned)
+            self._index.forget_layers(self._index.layers() - self._layers.chain_ids())
+            self._index.reconcile(container_ids, self.damaged, self._claims.pinned())
             self.damaged.clear()
-            retired = self._retire(tuple(present - self._index.layers() - pinned))
-            self._blobs.keep_only(self._wanted_blobs())
-            leftovers = [p for p in self._staging.iterdir() if p.name not in self._active]
-        self._discard((*retired, *leftovers))
+            unneeded = self._sweep()
+        self._discard(unneeded)
+
+    def collect(self) -> int:
+        """Delete what neither an image, a container nor a running pull needs; return how many things that were."""
+        with self._change():
+            self._index.drop_unneeded(self._claims.pinned())
+            unneeded = self._sweep()
+        self._discard(unneeded)
+        return len(unneeded)
+
+    def _sweep(self) -> tuple[Path, ...]:
+        """Move away what no row names, and return it to be discarded."""
+        needed = self._index.layers() | self._claims.pinned()
+        retired = self._retire(tuple(self._layers.chain_ids() - needed))
+        self._blobs.keep_only(self._wanted_blobs())
+        moved = {path.name for path in retired}
+        leftovers = (p for p in self._staging.iterdir() if p.name not in moved | self._active)
+        return (*retired, *leftovers)
 
 
 def _translated(error: OSError, root: Path) -> ImageError:

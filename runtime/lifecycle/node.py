@@ -57,6 +57,8 @@ class NodeSettings:
     """Of the running boot (store.boot_id)."""
     pause_program: Path
     """Static program that holds a pod's PID namespace."""
+    containers_root: Path | None = None
+    """Where writable layers are when not below root."""
     systemd_cgroups: bool = False
     """Name cgroups as systemd slices and scopes."""
     host_name: str = field(default_factory=lambda: os.uname().nodename)
@@ -119,7 +121,11 @@ class Node:
 
     def __post_init__(self) -> None:
         self.operations = Operations(self.supervisor)
-        self.paths = NodePaths(root=self.settings.root, state=self.settings.state)
+        self.paths = NodePaths(
+            root=self.settings.root,
+            state=self.settings.state,
+            containers_root=self.settings.containers_root,
+        )
         self._ids_by_key: dict[str, str] = {}
 
     # --- look up

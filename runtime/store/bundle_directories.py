@@ -21,6 +21,8 @@ class NodePaths:
 
     root: Path
     state: Path
+    containers_root: Path | None = None
+    """Where writable layers are instead of below `root`: a directory that exists, perhaps of another filesystem."""
 
     @property
     def database(self) -> Path:
@@ -60,7 +62,7 @@ class NodePaths:
     @property
     def layers(self) -> Path:
         """Writable layers of all containers."""
-        return self.root / "containers"
+        return (self.containers_root or self.root) / "containers"
 
     def pod(self, sandbox_id: str) -> Path:
         """Return the directory of a pod; its files and shm are mounted below it."""
@@ -88,6 +90,14 @@ class NodePaths:
         Raises:
             Unavailable: a directory cannot be made, is a link, or belongs to someone else.
         """
+        if self.containers_root is not None and not self.containers_root.is_dir():
+            # Made by us it would be on the disk that it was to spare, whenever its own is not mounted.
+            raise Unavailable(
+                f"directory {self.containers_root}",
+                "is to hold writable layers and does not exist",
+                remedy="mount or make it, or empty runtime.containers_root",
+                reason="DirectoryMissing",
+            )
         for directory in (self.root, self.state, *self._below()):
             _prepare_private(directory)
 

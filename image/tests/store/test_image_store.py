@@ -269,6 +269,27 @@ async def test_usage_counts_layers_and_documents(store: ImageStore) -> None:
     assert after.inodes_used == before.inodes_used
 
 
+async def test_collecting_spares_images_containers_and_running_pulls(store: ImageStore) -> None:
+    used = await add_image(store, "used:1", layer("used"))
+    await add_image(store, "kept:1", BASE)
+    await store.acquire(used.id, "c")
+    await store.remove(used.id)
+    commit = commit_of("failed:1", (TOP,))
+    failed, running = await store.begin_pull(), await store.begin_pull()
+    await publish_missing(failed, commit, (TOP,))
+    await running.claim((commit.layers[0].chain_id,))
+    (running.staging / "layer").mkdir()
+    await failed.close()
+    assert await store.collect() == 0
+    assert layers_on_disk(store) == 3
+    (store.root / "staging/rest").mkdir()
+    await running.close()
+    assert await store.collect() == 2
+    assert layers_on_disk(store) == 2
+    assert store.find("kept:1") is not None
+    assert os.listdir(store.root / "staging") == []
+
+
 async def test_ambiguous_id_prefix_is_an_error(store: ImageStore) -> None:
     prefixes: dict[str, int] = {}
     for number in range(400):

@@ -2,6 +2,7 @@
 
 import errno
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,19 @@ def test_directories_are_made_private(paths: NodePaths) -> None:
     paths.prepare()
     for directory in (paths.root, paths.state, paths.pods, paths.pins, paths.exits, paths.layers):
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_writable_layers_can_be_elsewhere_but_only_where_something_is(
+    paths: NodePaths, tmp_path: Path
+) -> None:
+    elsewhere = replace(paths, containers_root=tmp_path / "disk")
+    with pytest.raises(Unavailable, match="does not exist"):
+        elsewhere.prepare()
+    (tmp_path / "disk").mkdir(mode=0o755)
+    elsewhere.prepare()
+    assert elsewhere.layer(ID) == tmp_path / "disk" / "containers" / ID
+    assert stat.S_IMODE(elsewhere.layers.stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "disk").stat().st_mode) == 0o755
 
 
 def test_directories_that_others_can_enter_are_repaired(paths: NodePaths) -> None:
