@@ -4,8 +4,10 @@ Pure: bytes in, values out. Promise: every number is bounded before anyone uses 
 checksum is refused. Formats: POSIX.1-1988 ustar, GNU tar's manual ("Basic Tar Format"), star's trailer.
 """
 
+import re
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 BLOCK = 512
 ZEROES = bytes(BLOCK)
@@ -15,6 +17,7 @@ MAX_ID = (1 << 32) - 2
 """Largest uid or gid; (uid_t)-1 means "leave alone" in chown(2)."""
 
 _ADLER_MODULUS = 65521
+_is_octal = re.compile(rb"[0-7]+").fullmatch
 
 
 class TarError(ValueError):
@@ -60,6 +63,52 @@ def parse_header(block: bytes) -> RawHeader:
         parse_number(block[337:345]) if device else 0,
         block,
     )
+
+
+def plain_checksum(block: bytes) -> bool:
+    """Tell whether the checksum is right and written as archivers of today do: six digits, NUL, space.
+
+    A header of which this is not true may still be right: `parse_header` tells.
+    """
+    digits = block[148:154]
+    if block[154:156] != b"\0 " or not _is_octal(digits):
+        return False
+    # As below, with the sum of the field's last two bytes and the eight spaces in the constant.
+    expected = int(digits, 8) + sum(digits) + (1 + 0x20 - 8 * 0x20)
+    return (zlib.adler32(block) & 0xFFFF) == expected % _ADLER_MODULUS
+
+
+@lru_cache(4096)
+def plain_owner(raw: bytes) -> tuple[int, int, int] | None:
+    """Decode the fields of mode, uid and gid, of which an archive has few; None when one is not plain octal."""
+    fields = (raw[0:8], raw[8:16], raw[16:24])
+    if not all(_is_octal(field[:7]) and field[7] in b"\0 " for field in fields):
+        return None
+    mode, uid, gid = (int(field[:7], 8) for field in fields)
+    return mode & 0o7777, uid, gid
+
+
+@lru_cache(4096)
+def plain_time(raw: bytes) -> int | None:
+    """Decode the field of a time into nanoseconds; None when it is not plain octal."""
+    seconds = plain_size(raw)
+    return None if seconds is None else seconds * 10**9
+
+
+def plain_size(raw: bytes) -> int | None:
+    """Decode the field of a size; None when it is not plain octal."""
+    digits = raw[:11]
+    return int(digits, 8) if raw[11] in b"\0 " and _is_octal(digits) else None
+
+
+def plain_name(block: bytes) -> bytes:
+    """Return the name of a member, the prefix joined."""
+    return _full_name(block)
+
+
+def plain_link(block: bytes) -> bytes:
+    """Return the name that a link leads to."""
+    return _text(block[157:257]) if block[157] else b""
 
 
 def parse_number(raw: bytes) -> int:

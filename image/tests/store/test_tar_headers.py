@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image.store.tar_headers import TarError, parse_header, parse_number
+from image.store.tar_headers import (
+    TarError,
+    parse_header,
+    parse_number,
+    plain_checksum,
+    plain_link,
+    plain_name,
+    plain_owner,
+    plain_size,
+    plain_time,
+)
 from image.tests.store.tar_making import header, sealed
 
 
@@ -69,3 +79,43 @@ def test_device_numbers_are_read_only_for_devices() -> None:
 def test_any_block_is_a_header_or_a_refusal(block: bytes) -> None:
     with pytest.raises(TarError):
         parse_header(bytes([1]) + block[1:148] + b"000000\0 " + block[156:])
+
+
+_FIELD = st.one_of(
+    st.from_regex(rb"[0-7]{7}[\0 ]", fullmatch=True),
+    st.from_regex(rb"[ 0-9_+-]{7}[\0 ]", fullmatch=True),
+    st.binary(min_size=8, max_size=8),
+)
+
+
+@given(
+    uid=_FIELD, gid=_FIELD, size=_FIELD, name=st.binary(max_size=100), link=st.binary(max_size=9)
+)
+def test_what_is_read_the_short_way_is_what_the_long_way_reads(
+    uid: bytes, gid: bytes, size: bytes, name: bytes, link: bytes
+) -> None:
+    block = header(name, uid=uid, gid=gid, size=b"0000" + size, link=link)
+    owner, bytes_ = plain_owner(block[100:124]), plain_size(block[124:136])
+    assert plain_checksum(block)
+    if owner is not None and bytes_ is not None:
+        long = parse_header(block)
+        assert (*owner, bytes_) == (long.mode, long.uid, long.gid, long.size)
+        assert (plain_name(block), plain_link(block)) == (long.name, long.linkname)
+        assert plain_time(block[136:148]) == long.mtime * 10**9
+
+
+@pytest.mark.parametrize(
+    "field", [b"000001\0 ", b"0000018\0", b"      1\0", b"\x80\0\0\0\0\0\0\1", b"0000001x"]
+)
+def test_unusual_numbers_are_left_to_the_long_way(field: bytes) -> None:
+    assert plain_owner(b"0000644\0" + b"0000000\0" + field) is None
+    assert plain_size(b"0000" + field) is None
+    assert plain_time(b"0000" + field) is None
+
+
+@pytest.mark.parametrize("change", [(0, b"x"), (154, b" \0"), (148, b" "), (148, b"9")])
+def test_wrong_or_unusual_checksum_is_left_to_the_long_way(change: tuple[int, bytes]) -> None:
+    block = bytearray(header())
+    place, content = change
+    block[place : place + len(content)] = content
+    assert not plain_checksum(bytes(block))

@@ -30,6 +30,42 @@ def read(content: bytes, size: int = 256 * 1024) -> list[tuple[TarEntry, bytes]]
     return members
 
 
+def test_long_name_whose_first_part_ends_with_a_slash_is_still_a_file() -> None:
+    # The header has the first hundred bytes of the name, the record before it the whole.
+    name = "d" * 99 + "/f"
+    (found,) = read(TarMaker().add(name, b"content").done())
+    assert (found[0].kind, found[0].name, found[1]) == (Kind.FILE, name.encode(), b"content")
+
+
+@pytest.mark.parametrize(
+    ("type", "kind"),
+    [(b"0", Kind.FILE), (DIRECTORY, Kind.DIRECTORY), (SYMLINK, Kind.SYMLINK)],
+    ids=["file", "directory", "symlink"],
+)
+def test_records_before_a_plain_header_change_it(type: bytes, kind: Kind) -> None:
+    pax = {"uid": "4000000000", "path": "other/", "mtime": "7.5", "SCHILY.xattr.user.a": "b"}
+    pax["path"] = "other" if kind is Kind.FILE else "other/"
+    archive = TarMaker().add("f", type=type, link="l", pax=pax).add("after", b"1").done()
+    (entry, _), (after, content) = read(archive)
+    assert (entry.kind, entry.name, entry.size) == (kind, pax["path"].encode(), 0)
+    assert (entry.uid, entry.mtime_ns) == (4_000_000_000, 7_500_000_000)
+    assert entry.xattrs == {"user.a": b"b"}
+    assert (after.name, after.uid, after.xattrs, content) == (b"after", 0, {}, b"1")
+
+
+def test_record_that_names_a_directory_makes_one_of_a_file() -> None:
+    (entry, _), (after, _) = read(TarMaker().add("f", pax={"path": "d/"}).add("after").done())
+    assert (entry.kind, entry.name, after.name) == (Kind.DIRECTORY, b"d/", b"after")
+
+
+def test_size_in_a_record_is_that_of_the_data() -> None:
+    record = b"12 size=600\n"
+    extension = header(b"x", type=b"x", size=b"00000000014\0") + record.ljust(512, b"\0")
+    archive = extension + header(b"f") + b"y" * 600 + bytes(424) + header(b"after") + END
+    (entry, content), (after, _) = read(archive)
+    assert (entry.size, content, after.name) == (600, b"y" * 600, b"after")
+
+
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 @pytest.mark.parametrize("size", [7, 512, 5000])
 def test_all_kinds_in_all_forms(form: int, size: int) -> None:
