@@ -32,7 +32,10 @@ def chunk_bits(size: int, segments: Segments | None) -> int:
     Raises:
         Unsupported: a piece does not start or end on a block, or there would be too many chunks.
     """
-    bits = max(BLOCK_BITS, min(MAX_CHUNK_BITS, (size - 1).bit_length()))
+    bits = (size - 1).bit_length()
+    if segments is None and BLOCK_BITS <= bits <= MAX_CHUNK_BITS:
+        return bits
+    bits = max(BLOCK_BITS, min(MAX_CHUNK_BITS, bits))
     borders = _borders(size, segments or ())
     if borders:
         bits = min(bits, (borders & -borders).bit_length() - 1)
@@ -51,6 +54,8 @@ def chunk_count(size: int, bits: int) -> int:
 def chunk_indexes(size: int, bits: int, offset: int, segments: Segments | None) -> bytes:
     """Return the array of chunk indexes of a file whose data starts at `offset` of the tar."""
     if segments is None:
+        if size <= 1 << bits:
+            return _pack(offset >> BLOCK_BITS)
         first, step = offset >> BLOCK_BITS, 1 << (bits - BLOCK_BITS)
         return b"".join(_pack(first + step * n) for n in range(chunk_count(size, bits)))
     indexes = [_HOLE] * chunk_count(size, bits)

@@ -55,6 +55,12 @@ class _Shape:
     inline: int
     """Bytes behind inode and attributes."""
     blocks: int = 0
+    padding: bytes = b""
+    """What stands between attributes and chunk indexes, which start on a multiple of 8."""
+
+
+_ONE_CHUNK = _Shape(CHUNK_BASED, 8)
+_NOTHING = _Shape(FLAT_PLAIN, 0)
 
 
 class _Stream:
@@ -95,7 +101,7 @@ class _IndexWriter:
     def __init__(self, root: Directory, fd: int) -> None:
         self._root = root
         self._fd = fd
-        self._nodes: list[Node] = []
+        self._nodes: list[tuple[Node, bytes, _Shape]] = []
 
     def write(self, tar_blocks: int) -> int:
         end, blocks = self._lay_out()
@@ -104,8 +110,7 @@ class _IndexWriter:
             raise Unsupported("index is larger than block numbers reach")
         size = _aligned(data_start + blocks * BLOCK, _PAGE)
         inodes, data = _Stream(self._fd, FIRST_INODE), _Stream(self._fd, data_start)
-        for number, node in enumerate(self._nodes, 1):
-            self._write_node(node, number, inodes, data, data_start >> BLOCK_BITS)
+        self._write_nodes(inodes, data, data_start >> BLOCK_BITS)
         inodes.flush()
         data.flush()
         head = superblock(
@@ -124,44 +129,38 @@ class _IndexWriter:
         """Give every node its place; return where inodes end and how many data blocks there are."""
         position, blocks = FIRST_INODE, 0
         for node in _in_order(self._root):
-            shape = _shape(node)
-            need = INODE_BYTES + len(_xattrs(node)) + shape.inline
+            xattrs = _xattrs(node)
+            shape = _shape(node, xattrs)
+            need = INODE_BYTES + len(xattrs) + shape.inline
             if shape.layout == FLAT_INLINE and position % BLOCK + need > BLOCK:
                 position = _aligned(position, BLOCK)  # inline data must not cross a block
             node.nid = position // SLOT
-            if isinstance(node, Directory | Link):
+            if shape.blocks and isinstance(node, Directory | Link):
                 node.block = blocks
-            blocks += shape.blocks
+                blocks += shape.blocks
             position = _aligned(position + need, SLOT)
-            self._nodes.append(node)
+            self._nodes.append((node, xattrs, shape))
         return position, blocks
 
-    def _write_node(
-        self, node: Node, number: int, inodes: _Stream, data: _Stream, first_block: int
-    ) -> None:
-        shape, xattrs = _shape(node), _xattrs(node)
-        size, location, content = _content(node, shape, first_block)
-        head = inode(
-            layout=shape.layout,
-            xattr_bytes=len(xattrs),
-            mode=node.mode,
-            size=size,
-            location=location,
-            number=number,
-            uid=node.uid,
-            gid=node.gid,
-            mtime_ns=node.mtime_ns,
-            links=node.links,
-        )
-        inodes.write(head + xattrs, node.nid * SLOT)
-        if shape.layout == CHUNK_BASED:
-            inodes.write(content, _aligned(inodes.position, 8))
-            return
-        cut = shape.blocks * BLOCK
-        if cut:
-            data.write(content[:cut].ljust(cut, b"\0"), location * BLOCK)
-        if content[cut:]:
-            inodes.write(content[cut:], inodes.position)
+    def _write_nodes(self, inodes: _Stream, data: _Stream, first_block: int) -> None:
+        for number, (node, xattrs, shape) in enumerate(self._nodes, 1):
+            size, location, content = _content(node, shape, first_block)
+            head = inode(
+                shape.layout,
+                len(xattrs),
+                node.mode,
+                size,
+                location,
+                number,
+                node.uid,
+                node.gid,
+                node.mtime_ns,
+                node.links,
+            )
+            cut = shape.blocks * BLOCK
+            if cut:
+                data.write(content[:cut].ljust(cut, b"\0"), location * BLOCK)
+            inodes.write(head + xattrs + shape.padding + content[cut:], node.nid * SLOT)
 
 
 def _in_order(root: Directory) -> Iterator[Node]:
@@ -188,20 +187,22 @@ def _xattrs(node: Node) -> bytes:
     return xattr_block({**node.xattrs, **opaque}) if node.xattrs or opaque else b""
 
 
-def _shape(node: Node) -> _Shape:
+def _shape(node: Node, xattrs: bytes) -> _Shape:
     match node:
         case Regular() if node.size:
-            # The indexes start on a multiple of 8, attributes end on one of 4.
-            padding = -(INODE_BYTES + len(_xattrs(node))) % 8
-            return _Shape(CHUNK_BASED, padding + 8 * chunk_count(node.size, node.chunk_bits))
+            if not xattrs and node.size <= 1 << node.chunk_bits:
+                return _ONE_CHUNK
+            padding = bytes(-(INODE_BYTES + len(xattrs)) % 8)
+            indexes = 8 * chunk_count(node.size, node.chunk_bits)
+            return _Shape(CHUNK_BASED, len(padding) + indexes, padding=padding)
         case Directory():
             _, size = directory_blocks(sorted((b".", b"..", *node.children)))
             tail = size % BLOCK
         case Link():
             size = tail = len(node.target)
         case _:
-            return _Shape(FLAT_PLAIN, 0)
-    if tail and INODE_BYTES + len(_xattrs(node)) + tail <= BLOCK:
+            return _NOTHING
+    if tail and INODE_BYTES + len(xattrs) + tail <= BLOCK:
         return _Shape(FLAT_INLINE, tail, size // BLOCK if isinstance(node, Directory) else 0)
     return _Shape(FLAT_PLAIN, 0, -(-size // BLOCK))
 

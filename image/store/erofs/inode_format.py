@@ -87,7 +87,6 @@ def superblock(*, root_nid: int, inodes: int, blocks: int, tar_blocks: int, uuid
 
 
 def inode(
-    *,
     layout: int,
     xattr_bytes: int,
     mode: int,

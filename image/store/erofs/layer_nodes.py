@@ -113,10 +113,10 @@ class LayerNodes:
     def put(self, path: bytes, node: Node) -> None:
         """Give a name to a node, in place of whatever had it, with all below."""
         directory, name = self.parent(path)
-        old = directory.children.get(name)
-        if old is not None:
-            self._leave(old, node)
-        directory.children[name] = node
+        children = directory.children
+        if name in children:
+            self._leave(children[name], node)
+        children[name] = node
         self.count += 1
 
     def _leave(self, old: Node, node: Node) -> None:

@@ -16,8 +16,8 @@ from image.store.tar_stream import Kind, TarEntry, TarStream
 from image.store.unpack_tar import UnpackLimits
 from image.store.whiteouts import deleted_path, is_aufs_record, is_opaque_mark
 
-_TIME_LIMIT = 2**34
-"""Seconds that extraction can keep (`host.extraction.clamp_time`), so that both stores show the same."""
+_TIME_LIMIT = 2**34 * 10**9
+"""Nanoseconds that extraction can keep (`host.extraction.clamp_time`), so that both stores show the same."""
 _NODES = {Kind.CHARACTER: stat.S_IFCHR, Kind.BLOCK: stat.S_IFBLK, Kind.FIFO: stat.S_IFIFO}
 
 
@@ -47,8 +47,9 @@ class TarIndex:
 
     def _take(self, entry: TarEntry, stream: TarStream) -> None:
         self._entries += 1
+        limit = self._limits.max_entries
         # Directories that no member describes count too.
-        if max(self._entries, self.nodes.count) > self._limits.max_entries:
+        if self._entries > limit or self.nodes.count > limit:
             raise TarError(f"layer has more than {self._limits.max_entries} entries")
         path = clean(entry.name)
         if b".wh." in path and self._is_mark(path):
@@ -96,21 +97,35 @@ class TarIndex:
 
 
 def _regular(entry: TarEntry, offset: int) -> Regular:
-    node = Regular(*_attributes(stat.S_IFREG, entry), size=entry.size, offset=offset)
-    if entry.size:
-        node.segments = entry.segments
-        node.chunk_bits = chunk_bits(entry.size, entry.segments)
-    return node
+    size = entry.size
+    return Regular(
+        stat.S_IFREG | entry.mode,
+        entry.uid,
+        entry.gid,
+        _bounded(entry.mtime_ns),
+        entry.xattrs,
+        0,
+        0,
+        size,
+        offset,
+        entry.segments if size else None,
+        chunk_bits(size, entry.segments) if size else 0,
+    )
 
 
 def _attributes(kind: int, entry: TarEntry) -> tuple[int, int, int, int, dict[str, bytes]]:
     # A link's mode is never looked at; Linux shows all of them as 0777 (symlink(7)).
     mode = 0o777 if kind == stat.S_IFLNK else entry.mode
-    limit = _TIME_LIMIT * 10**9
     return (
         kind | mode,
         entry.uid,
         entry.gid,
-        max(-limit, min(limit, entry.mtime_ns)),
+        _bounded(entry.mtime_ns),
         entry.xattrs if kind in (stat.S_IFREG, stat.S_IFDIR) else {},
     )
+
+
+def _bounded(mtime_ns: int) -> int:
+    if -_TIME_LIMIT <= mtime_ns <= _TIME_LIMIT:
+        return mtime_ns
+    return _TIME_LIMIT if mtime_ns > 0 else -_TIME_LIMIT
