@@ -56,3 +56,16 @@ def test_absent_file_and_link(tmp_path: Path, parent: int) -> None:
     assert os.listdir(tmp_path) == ["f"]
     remove_tree(parent, b"f")
     assert os.listdir(tmp_path) == []
+
+
+def test_deep_and_broad_tree_goes_with_few_open_files(tmp_path: Path, parent: int) -> None:
+    deep = tmp_path / "tree"
+    for level in range(100):
+        for name in ("a", "b"):
+            (deep / name).mkdir(parents=True)
+            (deep / name / "f").write_bytes(b"1")
+        deep = deep / f"d{level % 3}"
+    before = os.listdir("/proc/self/fd")
+    remove_tree(parent, b"tree")
+    assert os.listdir(tmp_path) == []
+    assert os.listdir("/proc/self/fd") == before
