@@ -16,7 +16,7 @@ from e2e.leftovers import own_processes
 from e2e.reference_containerd import Containerd
 from e2e.session import Session
 
-NAMES = ("lading", "lading-runc", "containerd")
+NAMES = ("lading", "lading-runc", "lading-extract", "containerd")
 
 
 @dataclass
@@ -82,6 +82,8 @@ def start_contender(name: str, session: Session) -> Contender:
         handler = "runc" if name == "lading-runc" else "crun"
         daemon = Lading(*places, default_handler=handler, instance=name)
         daemon.section("log")["level"] = "info"
+        if name == "lading-extract":
+            daemon.section("image")["layer_store"] = "extract"
     workspace = session.workspace
     marks = [f"{workspace.disk}/{name}/", f"{workspace.memory}/{name}/"]
     daemon.start()
