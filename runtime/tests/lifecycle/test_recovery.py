@@ -1,7 +1,5 @@
 """What a daemon knows after it was killed, after a reboot, and what it leaves on the node."""
 
-import time
-
 import pytest
 
 from runtime.errors import Unavailable
@@ -186,16 +184,14 @@ async def test_a_half_made_pod_before_a_reboot_releases_its_network(rig: Rig) ->
     assert rig.left() == {}
 
 
-async def test_two_hundred_containers_are_known_within_a_second(rig: Rig) -> None:
+async def test_two_hundred_containers_are_known_from_one_question_to_the_runtime(rig: Rig) -> None:
     for number in range(20):
         pod = await rig.pod(pod_config(f"pod{number}"))
         for name in range(10):
             container = await rig.container(pod, container_config(f"c{name}"))
             await start_container(rig.node, container.id)
     rig.driver.calls.clear()
-    before = time.monotonic()
     report = await rig.restart()
-    assert time.monotonic() - before < 1
     assert report.containers == 200
     assert rig.driver.calls.count("enumerate") == 1
 
