@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import NoReturn
 
 from image.errors import FailedPrecondition, InvalidArgument
+from image.protocol.proxy_rules import is_proxy_url
 from image.protocol.rewrite_rules import RewriteRule
 from image.protocol.url_origin import origin_of
 
@@ -19,9 +20,11 @@ MAX_FILE_BYTES = 1024 * 1024
 """More is no configuration."""
 
 _CAPABILITIES = frozenset({"pull", "resolve", "push", "referrers"})
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+# as Go's time.ParseDuration, but for signs
+_DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)")
+_DURATION = re.compile(rf"(?:{_DURATION_PART.pattern})+|0")
+_UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6, "ms": 0.001}
+_UNIT_SECONDS |= {"s": 1.0, "m": 60.0, "h": 3600.0}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -54,6 +57,8 @@ class HostEntry:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     override_path: bool = False
     dial_timeout: float | None = None
+    proxy: str = field(default="", repr=False)
+    """URL, perhaps with a password; empty for the node's own settings."""
     send_credentials: bool = False
     token_realms: tuple[str, ...] = ()
     credential_helper: str = ""
@@ -141,6 +146,7 @@ _KEYS = frozenset(
         "header",
         "override_path",
         "dial_timeout",
+        "proxy",
         "send_credentials",
         "token_realms",
         "credential_helper",
@@ -171,6 +177,7 @@ def _read_entry(table: _Table, url: str) -> HostEntry:
         headers=_read_headers(table),
         override_path=table.flag("override_path"),
         dial_timeout=_read_duration(table, "dial_timeout"),
+        proxy=_read_proxy(table),
         send_credentials=table.flag("send_credentials"),
         token_realms=tuple(
             _checked_url(table, "token_realms", u) for u in table.texts("token_realms")
@@ -195,7 +202,7 @@ def _checked_url(table: _Table, key: str, url: str) -> str:
 
 
 def _read_capabilities(table: _Table) -> frozenset[str]:
-    named = table.texts("capabilities")
+    named = [word.lower() for word in table.texts("capabilities")]
     unknown = sorted(set(named) - _CAPABILITIES)
     if unknown:
         table.refuse("capabilities", f"has the unknown word {unknown[0]!r}")
@@ -255,6 +262,18 @@ def _read_rewrite(table: _Table) -> tuple[RewriteRule, ...]:
             table.refuse("rewrite", fault)
         rules.append(rule)
     return tuple(rules)
+
+
+def _read_proxy(table: _Table) -> str:
+    """Read the URL of a proxy; containerd knows SOCKS as well, which is told and not guessed."""
+    value = table.fields.get("proxy", "")
+    if not isinstance(value, str):
+        table.refuse("proxy", "must be a URL like http://proxy:3128")
+    if value.lower().startswith(("socks5:", "socks5h:")):
+        table.refuse("proxy", "is a SOCKS proxy; only http and https ones can be used")
+    if value and not is_proxy_url(value):
+        table.refuse("proxy", "must be an http or https URL without path, query and fragment")
+    return value
 
 
 def _read_duration(table: _Table, key: str) -> float | None:

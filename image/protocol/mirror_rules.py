@@ -35,6 +35,8 @@ class Endpoint:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Sent to this origin only."""
     dial_timeout: float | None = None
+    proxy: str = field(default="", repr=False)
+    """URL of the proxy for this host, whatever the node's own settings say; empty for those."""
     namespace: str = ""
     """Value of the `ns` query, by which one mirror can serve several registries."""
     gets_credentials: bool = False
@@ -86,8 +88,10 @@ def endpoints_for(reference: Reference, rules: HostRules | None) -> tuple[Endpoi
         reference: what will be asked for.
         rules: the registry's hosts.toml, or None when there is none.
     """
-    usual = _default_url(reference.domain)
     found = rules or HostRules()
+    tls = found.server.tls
+    # whoever keeps certificates for a registry on the loopback means TLS
+    usual = _default_url(reference.domain, is_secure=bool(tls.ca or tls.client))
     mirrors = tuple(_endpoint(reference, entry, usual) for entry in found.hosts)
     server = _endpoint(reference, found.server, usual, is_server=True)
     return (*mirrors, server)
@@ -110,6 +114,7 @@ def _endpoint(
         tls=entry.tls,
         headers=entry.headers,
         dial_timeout=entry.dial_timeout or (None if is_server or same_place else MIRROR_SECONDS),
+        proxy=entry.proxy,
         namespace="" if same_place else reference.domain,
         gets_credentials=trusted and is_private,
         token_realms=entry.token_realms,
@@ -119,10 +124,11 @@ def _endpoint(
     )
 
 
-def _default_url(domain: str) -> str:
+def _default_url(domain: str, *, is_secure: bool) -> str:
     if domain == DEFAULT_DOMAIN:
         return f"https://{_HUB_HOST}"
-    scheme = "http" if is_loopback(origin_of(f"https://{domain}").host) else "https"
+    is_local = is_loopback(origin_of(f"https://{domain}").host)
+    scheme = "http" if is_local and not is_secure else "https"
     return f"{scheme}://{domain}"
 
 

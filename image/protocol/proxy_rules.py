@@ -5,8 +5,10 @@ Pure. Loopback is never proxied. Names are compared as names; nothing is resolve
 
 import ipaddress
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-from image.protocol.url_origin import Origin, ip_literal, is_loopback
+from image.errors import FailedPrecondition
+from image.protocol.url_origin import Origin, ip_literal, is_loopback, origin_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +26,17 @@ class ProxyRules:
             return None
         entries = (entry.strip().lower() for entry in self.no_proxy.split(","))
         return None if any(_covers(entry, target) for entry in entries if entry) else self.proxy
+
+
+def is_proxy_url(url: str) -> bool:
+    """Tell whether `url` can be a proxy's: http or https, a host, perhaps user and password, and nothing else."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        origin_of(f"{parts.scheme}://{host}")
+    except (ValueError, FailedPrecondition):
+        return False
+    return parts.path in ("", "/") and not parts.query and not parts.fragment
 
 
 def _covers(entry: str, target: Origin) -> bool:

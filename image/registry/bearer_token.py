@@ -131,7 +131,10 @@ class AuthorizationSource:
         scope = challenge.get("scope") or audience.scope
         request = _token_request(realm, challenge.get("service"), scope, credential)
         request = replace(
-            request, tls=_tls_towards(target, endpoint), shown=_shown(endpoint, realm)
+            request,
+            tls=_tls_towards(target, endpoint),
+            shown=_shown(endpoint, realm),
+            proxy=endpoint.proxy,
         )
         started = self._clock()
         async with self._transport.request(request) as response:
@@ -159,7 +162,9 @@ def _token_request(realm: str, service: str, scope: str, credential: Credential 
             ("refresh_token", credential.identity_token),
         )
         return Request(url=realm, shown="", form=form)
-    query = urlencode([("service", service)] * bool(service) + [("scope", scope)], quote_via=quote)
+    # one parameter for each scope of a challenge that names several ("Token Authentication Specification", `scope`)
+    scopes = [("scope", one) for one in dict.fromkeys(scope.split())]
+    query = urlencode([("service", service)] * bool(service) + scopes, quote_via=quote)
     private: tuple[tuple[str, str], ...] = ()
     if credential is not None:
         private = (("Authorization", basic_header(credential)),)

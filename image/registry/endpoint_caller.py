@@ -154,6 +154,7 @@ def _request(
         private_headers=private,
         tls=endpoint.tls,
         dial_timeout=endpoint.dial_timeout,
+        proxy=endpoint.proxy,
     )
     return replace(request, private_headers=()) if endpoint.is_foreign else request
 

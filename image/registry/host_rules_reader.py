@@ -1,13 +1,18 @@
-"""Finds and reads the hosts.toml of a registry, for every pull anew: changing a mirror needs no restart.
+"""Finds and reads the rules of a registry, for every pull anew: changing a mirror needs no restart.
+
+The first directory that exists decides, as with containerd: its hosts.toml, or without one (or with an empty one)
+Docker's certificate files beside it.
 
 Reads files only below the configured directory, in a thread; never writes. What was learnt is not read again.
 """
 
 import asyncio
+import os
 from pathlib import Path
 
 from image.errors import InvalidArgument
 from image.model.reference import Reference
+from image.protocol.certificate_files import rules_of_certificates
 from image.protocol.hosts_file import MAX_FILE_BYTES, HostRules, parse_hosts_file
 from image.protocol.mirror_rules import Endpoint, endpoints_for, rule_directories
 
@@ -41,18 +46,30 @@ class HostRulesReader:
 
     def _read(self, domain: str) -> HostRules | None:
         for name in rule_directories(domain):
-            path = self._directory / name / _FILE_NAME
+            directory = self._directory / name
             try:
-                with path.open("rb") as stream:
-                    raw = stream.read(MAX_FILE_BYTES + 1)
+                names = os.listdir(directory)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                raise _unusable(path, f"cannot be read: {error.strerror}") from error
-            if len(raw) > MAX_FILE_BYTES:
-                raise _unusable(path, f"is larger than {MAX_FILE_BYTES} bytes")
-            return parse_hosts_file(_decode(path, raw), path=str(path))
+                raise _unusable(directory, f"cannot be read: {error.strerror}") from error
+            path = directory / _FILE_NAME
+            raw = _content(path) if _FILE_NAME in names else b""
+            if raw:
+                return parse_hosts_file(_decode(path, raw), path=str(path))
+            return rules_of_certificates(str(directory), names)
         return None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise _unusable(path, f"cannot be read: {error.strerror}") from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise _unusable(path, f"is larger than {MAX_FILE_BYTES} bytes")
+    return raw
 
 
 def _decode(path: Path, raw: bytes) -> str:

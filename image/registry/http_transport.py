@@ -28,7 +28,7 @@ from image.protocol.transport_limits import (
     RATE_REMEDY,
     TransportLimits,
 )
-from image.protocol.url_origin import Origin, origin_of, redact_text
+from image.protocol.url_origin import Origin, origin_of, redact_text, redact_url
 from image.registry.tls_contexts import TlsContexts
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -50,6 +50,8 @@ class Request:
     method: str = "GET"
     tls: TlsRules = DEFAULT_TLS
     dial_timeout: float | None = None
+    proxy: str = field(default="", repr=False)
+    """For this request and what it is redirected to; empty for what the transport's rules say."""
 
 
 class HttpResponse:
@@ -201,6 +203,7 @@ class HttpTransport:
         target = origin_of(request.url)
         context = await self._tls.context_for(request.tls) if target.is_encrypted else True
         dial = request.dial_timeout or self._limits.connect
+        proxy = request.proxy or self._proxy.proxy_for(target)
         sending = _Sending()
         try:
             async with asyncio.timeout(dial) as sending.deadline:
@@ -210,7 +213,7 @@ class HttpTransport:
                     headers=[*request.headers, *request.private_headers],
                     data=dict(request.form) or None,
                     allow_redirects=False,
-                    proxy=self._proxy.proxy_for(target),
+                    proxy=proxy,
                     ssl=context,
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=dial),
                     trace_request_ctx=sending,
@@ -222,7 +225,7 @@ class HttpTransport:
                 text, remedy = self._limits.no_connection(dial), CONNECT_REMEDY
             raise _failure(request, text, remedy=remedy) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _send_failure(request, error) from error
+            raise _send_failure(request, error, proxy) from error
 
     async def _note_sent(
         self,
@@ -270,15 +273,18 @@ def _redirected(request: Request, location: str) -> Request:
     )
 
 
-def _send_failure(request: Request, error: Exception) -> EndpointFailure:
+def _send_failure(request: Request, error: Exception, proxy: str | None) -> EndpointFailure:
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             text = f"TLS failed: {redact_text(str(error))}"
             return _failure(request, text, kind=FailureKind.UNTRUSTED)
         case aiohttp.ClientConnectorDNSError():
             return _failure(request, "the name cannot be resolved")
-        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            return _failure(request, "the proxy cannot be used")
+        case aiohttp.ClientHttpProxyError():
+            text = f"the proxy {redact_url(proxy or '')} refused with status {error.status}"
+            return _failure(request, text)
+        case aiohttp.ClientProxyConnectionError():
+            return _failure(request, f"the proxy {redact_url(proxy or '')} cannot be reached")
         case aiohttp.ClientConnectorError():
             return _failure(request, f"cannot connect: {error.strerror or 'no route'}")
         case aiohttp.ServerDisconnectedError():

@@ -28,6 +28,7 @@ x-root = "1"
   skip_verify = true
   override_path = true
   dial_timeout = "1m1.5s"
+  proxy = "http://u:S3CR3T@proxy.test:3128/"
   send_credentials = true
   token_realms = ["auth.test", "https://auth2.test/"]
   credential_helper = "ecr-login"
@@ -67,6 +68,7 @@ def test_all_keys_are_read_in_the_order_of_the_file() -> None:
         headers=(("x-one", "v"), ("x-many", "v1"), ("x-many", "v2")),
         override_path=True,
         dial_timeout=61.5,
+        proxy="http://u:S3CR3T@proxy.test:3128/",
         send_credentials=True,
         token_realms=("https://auth.test", "https://auth2.test"),
         credential_helper="ecr-login",
@@ -84,6 +86,25 @@ def test_empty_file_keeps_every_default() -> None:
     rules = parse("")
     assert rules == HostRules()
     assert rules.server.tls == DEFAULT_TLS
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1s", 1.0), ("500ms", 0.5), ("1.5h", 5400.0), (".5s", 0.5), ("2us3ns", 2.003e-6), ("0", 0.0)],
+)
+def test_durations_are_those_of_go(text: str, seconds: float) -> None:
+    found = parse(f'dial_timeout = "{text}"').server.dial_timeout
+    assert found == pytest.approx(seconds)
+
+
+def test_capabilities_are_read_in_any_letter_case() -> None:
+    assert parse('capabilities = ["Pull"]').server.capabilities == {"pull"}
+    everything = {"pull", "resolve", "push", "referrers"}
+    assert parse("capabilities = []").server.capabilities == everything
+
+
+def test_secret_of_a_proxy_is_not_shown() -> None:
+    assert "S3CR3T" not in repr(parse(FULL))
 
 
 def test_headers_are_not_shown() -> None:
@@ -116,6 +137,13 @@ def test_headers_are_not_shown() -> None:
         ('[header]\na = "x\\ny"', f"{PATH}:1", "HTTP does not allow"),
         ("dial_timeout = 5", f"{PATH}:1", "a duration like"),
         ('dial_timeout = "5"', f"{PATH}:1", "a duration like"),
+        ('dial_timeout = "-5s"', f"{PATH}:1", "a duration like"),
+        ("proxy = 1", f"{PATH}:1", "must be a URL"),
+        ('proxy = "socks5://p.test:1080"', f"{PATH}:1", "SOCKS proxy"),
+        ('proxy = "p.test:3128"', f"{PATH}:1", "http or https URL"),
+        ('proxy = "http://p.test/path"', f"{PATH}:1", "without path"),
+        ('proxy = "http://p.test?x=1"', f"{PATH}:1", "without path"),
+        ('proxy = "http://[p.test"', f"{PATH}:1", "http or https URL"),
         ('send_credentials = "yes"', f"{PATH}:1", "true or false"),
         ('credential_helper = "/bin/x"', f"{PATH}:1", "NAME of a program"),
         ("credential_helper = 1", f"{PATH}:1", "NAME of a program"),

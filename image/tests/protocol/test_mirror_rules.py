@@ -3,7 +3,7 @@
 import pytest
 
 from image.model.reference import parse_reference
-from image.protocol.hosts_file import HostEntry, HostRules
+from image.protocol.hosts_file import HostEntry, HostRules, TlsRules
 from image.protocol.mirror_rules import Endpoint, endpoints_for, rule_directories
 from image.protocol.rewrite_rules import RewriteRule
 
@@ -95,6 +95,21 @@ def test_server_stands_for_the_origin() -> None:
 def test_written_http_carries_credentials_on_the_loopback_too() -> None:
     rules = HostRules(server=HostEntry(url="http://localhost:5000"))
     assert endpoints("localhost:5000/x", rules)[0].gets_credentials
+
+
+def test_certificates_for_a_registry_on_the_loopback_mean_tls() -> None:
+    for tls in (TlsRules(ca=("/d/a.crt",)), TlsRules(client=(("/d/a.cert", ""),))):
+        (origin,) = endpoints("localhost:5000/x", HostRules(server=HostEntry(url="", tls=tls)))
+        assert origin.url == "https://localhost:5000/v2"
+        assert origin.gets_credentials
+        assert origin.tls == tls
+
+
+def test_each_host_has_its_own_proxy() -> None:
+    entry = HostEntry(url="https://m.test", proxy="http://u:S3CR3T@p.test:3128")
+    mirror, origin = endpoints("quay.io/a", HostRules(hosts=(entry,)))
+    assert (mirror.proxy, origin.proxy) == ("http://u:S3CR3T@p.test:3128", "")
+    assert "S3CR3T" not in repr(mirror)
 
 
 def test_endpoint_is_shown_without_its_api_path() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from image.protocol.proxy_rules import ProxyRules
+from image.protocol.proxy_rules import ProxyRules, is_proxy_url
 from image.protocol.url_origin import origin_of
 
 PROXY = "http://u:S3CR3T@proxy.test:3128"
@@ -41,6 +41,25 @@ PROXY = "http://u:S3CR3T@proxy.test:3128"
 def test_list_of_exceptions_is_read_as_go_does(no_proxy: str, url: str, proxied: bool) -> None:
     rules = ProxyRules(proxy=PROXY, no_proxy=no_proxy)
     assert rules.proxy_for(origin_of(url)) == (PROXY if proxied else None)
+
+
+@pytest.mark.parametrize(
+    ("url", "usable"),
+    [
+        ("http://p.test:3128", True),
+        ("https://u:p@p.test/", True),
+        ("http://[2001:db8::1]:3128", True),
+        ("p.test", False),
+        ("ftp://p.test", False),
+        ("http://", False),
+        ("http://p.test/x", False),
+        ("http://p.test/?x", False),
+        ("http://p.test/#x", False),
+        ("http://[p.test", False),
+    ],
+)
+def test_proxy_is_a_plain_http_url(url: str, usable: bool) -> None:
+    assert is_proxy_url(url) is usable
 
 
 def test_no_proxy_means_direct() -> None:

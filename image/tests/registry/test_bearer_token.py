@@ -228,6 +228,33 @@ async def test_unusable_answer_of_the_token_server_is_told(
         assert f"{registry.url}/token" in str(caught.value)
 
 
+async def test_each_scope_of_a_challenge_is_asked_for(make_client: MakeClient) -> None:
+    with FakeRegistry(auth="bearer") as registry:
+        registry.push_image("team/app", "v1", layers=[LAYER])
+        scopes = "repository:team/app:pull repository:base:pull repository:base:pull"
+        registry.gate.challenge = (
+            f'Bearer realm="{registry.gate.realm}",service="fake",scope="{scopes}"'
+        )
+        async with make_client() as client:
+            await resolve(client, registry, None)
+        (asked,) = registry.seen("/token")
+        assert asked.query.split("&") == [
+            "service=fake",
+            "scope=repository%3Ateam%2Fapp%3Apull",
+            "scope=repository%3Abase%3Apull",
+        ]
+
+
+async def test_token_under_its_other_name_is_taken(make_client: MakeClient) -> None:
+    with FakeRegistry(auth="bearer") as registry:
+        registry.push_image("team/app", "v1", layers=[LAYER])
+        registry.gate.issued["other"] = "repository:team/app:pull"
+        body = b'{"access_token": "other", "expires_in": 60, "refresh_token": "ignored"}'
+        registry.add_fault(Fault(kind="replace_body", on="token", body=body))
+        async with make_client() as client:
+            await resolve(client, registry, None)
+
+
 async def test_token_server_in_trouble_is_asked_again(make_client: MakeClient) -> None:
     with FakeRegistry(auth="bearer") as registry:
         registry.push_image("team/app", "v1", layers=[LAYER])

@@ -59,6 +59,27 @@ CASES = {
     "more than the length": Case(
         fault=Fault(kind="extra_bytes", at_byte=5), words="blob is not of", most=1
     ),
+    "chunks without a length": Case(fault=Fault(kind="chunked"), most=1),
+    "manifest in chunks": Case(fault=Fault(kind="chunked", on="manifest"), most=1),
+    "server of HTTP/1.0": Case(fault=Fault(kind="http_1_0", on="manifest", times=-1), most=1),
+    "layer over HTTP/1.0": Case(fault=Fault(kind="http_1_0"), most=1),
+    "kept connection that is closed": Case(
+        fault=Fault(kind="close_after", on="manifest", times=-1), most=1
+    ),
+    "coding that is the blob's own": Case(
+        fault=Fault(kind="add_headers", headers=(("Content-Encoding", "gzip"),)), most=1
+    ),
+    "too many requests without a time": Case(
+        fault=Fault(kind="status", on="manifest", status=429, times=2), most=3
+    ),
+    "too many requests until a date": Case(
+        fault=Fault(
+            kind="status",
+            on="manifest",
+            status=429,
+            headers=(("Retry-After", "Thu, 01 Jan 1970 00:00:00 GMT"),),
+        ),
+    ),
     "too many requests": Case(
         fault=Fault(kind="status", on="manifest", status=429, headers=(("Retry-After", "0"),))
     ),

@@ -189,7 +189,24 @@ async def test_unusable_proxy_is_told_without_its_password() -> None:
         port = closed.getsockname()[1]
     proxy = f"http://u:S3CR3T@127.0.0.1:{port}"
     outcome = await fail("http://registry.test/v2/", using=transport(proxy=proxy))
-    assert outcome.text == "the proxy cannot be used"
+    assert outcome.text == f"the proxy http://127.0.0.1:{port} cannot be reached"
+
+
+async def test_proxy_that_refuses_is_told_with_its_answer() -> None:
+    with FakeRegistry() as proxy:
+        secret = proxy.url.replace("://", "://u:S3CR3T@")
+        outcome = await fail("https://registry.test/v2/", using=transport(proxy=secret))
+    assert outcome.text == f"the proxy {proxy.url} refused with status 501"
+
+
+async def test_proxy_of_a_host_is_used_even_where_the_node_wants_none() -> None:
+    with FakeRegistry() as registry, FakeRegistry() as proxy, FakeRegistry() as other:
+        request = Request(url=f"{registry.url}/v2/", shown="it", proxy=proxy.url)
+        async with transport(proxy=other.url, no_proxy="*") as door:
+            async with door.request(request) as response:
+                assert response.status == 404
+        assert [seen.headers["host"] for seen in proxy.requests] == [registry.host]
+        assert (registry.requests, other.requests) == ([], [])
 
 
 async def test_refused_connection_is_told() -> None:

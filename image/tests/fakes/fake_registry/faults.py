@@ -18,6 +18,10 @@ FaultKind = Literal[
     "wrong_range",
     "replace_body",
     "hang up",
+    "add_headers",
+    "chunked",
+    "http_1_0",
+    "close_after",
 ]
 """
 reset: the connection is reset after `at_byte` bytes of the body.
@@ -32,6 +36,10 @@ status: `status` with `body` and `headers` instead of an answer.
 redirect: `status` (307 when 0) to `location`.
 ignore_range: the whole blob with 200, whatever range was asked for.
 wrong_range: a 206 that begins one byte too late.
+add_headers: `headers` besides the right ones.
+chunked: the body in chunks, with no length.
+http_1_0: an answer of HTTP/1.0 with no length, which ends with the connection.
+close_after: the right answer, after which the connection is closed without a word.
 hang up: the connection is closed without an answer.
 replace_body: `body` instead of the content, with its own right length.
 """

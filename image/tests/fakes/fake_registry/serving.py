@@ -134,6 +134,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(answer.status, answer.headers, answer.body)
             return
         match fault.kind:
+            case "add_headers":
+                self._send(answer.status, [*answer.headers, *fault.headers], answer.body)
+            case "chunked":
+                self._send_chunked(answer)
+            case "http_1_0":
+                self.protocol_version = "HTTP/1.0"  # of this connection alone
+                self._send(answer.status, answer.headers, answer.body, None)
+                self.close_connection = True
+            case "close_after":
+                self._send(answer.status, answer.headers, answer.body)
+                self.close_connection = True
             case "hang up":
                 self.close_connection = True
             case "status":
@@ -168,6 +179,16 @@ class _Handler(BaseHTTPRequestHandler):
         size, first = len(answer.whole), len(answer.whole) - len(answer.body) + 1
         headers = [("Content-Range", f"bytes {first}-{size - 1}/{size}")]
         self._send(206, headers, answer.whole[first:])
+
+    def _send_chunked(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in (*answer.headers, ("Transfer-Encoding", "chunked")):
+            self.send_header(name, value)
+        self.end_headers()
+        for begin in range(0, len(answer.body), 1000):
+            part = answer.body[begin : begin + 1000]
+            self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
 
     def _drip(self, answer: Answer) -> None:
         self._send(answer.status, answer.headers, b"", len(answer.body))
