@@ -23,6 +23,7 @@ class LayerProgress:
         self._loop = asyncio.get_running_loop()
         self._next = 0.0
         self._downloaded = False
+        self._verifying = False
 
     def say(self, status: str) -> None:
         """Tell a step without numbers, from the event loop."""
@@ -34,10 +35,13 @@ class LayerProgress:
             self._tell(
                 PullEvent(status="Downloading", layer=self._layer, current=count, total=self._total)
             )
+        if count >= self._total > 0:
+            self._say_verifying()  # the last byte is here; whoever fetched it compares digests now
 
     def download_complete(self) -> None:
         """Note that all bytes are here and verified, from the event loop."""
         self._downloaded = True
+        self._say_verifying()
         self.say("Download complete")
 
     def extracted(self, count: int) -> None:
@@ -45,6 +49,11 @@ class LayerProgress:
         if self._downloaded and self._due():
             event = PullEvent(status="Extracting", layer=self._layer, current=count)
             self._loop.call_soon_threadsafe(self._tell, event)
+
+    def _say_verifying(self) -> None:
+        if not self._verifying:
+            self._verifying = True
+            self.say("Verifying Checksum")
 
     def _due(self) -> bool:
         now = time.monotonic()

@@ -117,6 +117,8 @@ class PullPicture:
         match event.status:
             case "Downloading":
                 phase, current = "downloading", event.current
+            case "Verifying Checksum":
+                phase, current = "downloading", total
             case "Download complete":
                 phase, current = "downloaded", total
             case "Extracting":

@@ -25,6 +25,7 @@ def push_listed(registry: FakeRegistry, image: PushedImage) -> str:
 async def test_layers_are_fetched_while_the_config_is_on_its_way(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.12: config and layers side by side."""
     image = registry.push_image("team/app", "v1", layers=[SMALL, BIG])
     registry.add_fault(Fault(kind="stall", only=image.config_digest))
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
@@ -39,6 +40,7 @@ async def test_layers_are_fetched_while_the_config_is_on_its_way(
 async def test_failure_of_the_config_is_told_whatever_the_layers_do(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.12: the config's failure is told."""
     image = registry.push_image("team/app", "v1", layers=[SMALL, BIG])
     for digest in (SMALL.digest, BIG.digest, image.config_digest):
         registry.add_fault(Fault(kind="status", status=404, only=digest, times=-1))
@@ -51,6 +53,7 @@ async def test_failure_of_the_config_is_told_whatever_the_layers_do(
 async def test_broken_transfer_goes_on_from_the_byte_reached(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.15: broken transfers resume."""
     image = registry.push_image("team/app", "v1", layers=[BIG])
     registry.add_fault(Fault(kind="reset", at_byte=100_000, only=BIG.digest))
     await site.pull(f"{image.name}:v1")
@@ -60,6 +63,7 @@ async def test_broken_transfer_goes_on_from_the_byte_reached(
 
 
 async def test_missing_length_is_fine(site: PullSite, registry: FakeRegistry) -> None:
+    """Pull rule 1.15: a length is not needed."""
     image = registry.push_image("team/app", "v1", layers=[BIG])
     registry.add_fault(Fault(kind="extra_bytes", at_byte=0, only=BIG.digest))
     await site.pull(f"{image.name}:v1")
@@ -69,6 +73,7 @@ async def test_missing_length_is_fine(site: PullSite, registry: FakeRegistry) ->
 async def test_damaged_gzip_after_a_resumed_download_is_fetched_from_zero(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.16: a mismatch after a resume is retried from zero."""
     image = registry.push_image("team/app", "v1", layers=[BIG])
     registry.add_fault(Fault(kind="reset", at_byte=100_000, only=BIG.digest))
     registry.add_fault(Fault(kind="wrong_bytes", at_byte=9, only=BIG.digest))
@@ -84,6 +89,7 @@ async def test_damaged_gzip_after_a_resumed_download_is_fetched_from_zero(
 async def test_wrong_bytes_after_a_clean_download_are_final(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.16: a mismatch after a clean download is final."""
     image = registry.push_image("team/app", "v1", layers=[BIG])
     registry.add_fault(Fault(kind="wrong_bytes", at_byte=1000, only=BIG.digest))
     with pytest.raises(FailedPrecondition) as caught:
@@ -93,6 +99,7 @@ async def test_wrong_bytes_after_a_clean_download_are_final(
 
 
 async def test_unknown_blob_is_not_asked_for_again(site: PullSite, registry: FakeRegistry) -> None:
+    """Pull rule 1.16: what is not retried."""
     image = registry.push_image("team/app", "v1", layers=[BIG])
     registry.add_fault(Fault(kind="status", status=404, only=BIG.digest, times=-1))
     with pytest.raises(NotFound):
@@ -103,6 +110,7 @@ async def test_unknown_blob_is_not_asked_for_again(site: PullSite, registry: Fak
 async def test_layer_that_two_pulls_want_is_fetched_once(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.17: a layer is made once."""
     names = []
     for word in (b"1", b"2", b"3"):
         layers = [BIG, layer_of({"word": word})]
@@ -117,6 +125,7 @@ async def test_layer_that_two_pulls_want_is_fetched_once(
 async def test_layer_that_is_here_is_known_by_its_blob(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.18: blobs whose diff id is known are not fetched."""
     image = registry.push_image("team/app", "v1", layers=[BIG])
     await site.pull(f"{image.name}:v1")
     # schema 1 names no diff ids: only what the store remembers of the blob tells that it is here
@@ -129,6 +138,7 @@ async def test_layer_that_is_here_is_known_by_its_blob(
 async def test_steps_are_told_in_the_words_of_docker(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.19: progress per layer and for the image."""
     image = registry.push_image("team/app", "v1", layers=[BIG])
     await site.pull(f"{image.name}:v1")
     told = site.statuses()
@@ -136,6 +146,8 @@ async def test_steps_are_told_in_the_words_of_docker(
     of_layer = [e.status for e in site.events if e.layer == digest_hex(BIG.digest)[:12]]
     assert of_layer[0] == "Waiting"
     assert of_layer[-1] == "Pull complete"
+    ends = ["Verifying Checksum", "Download complete"]
+    assert [word for word in of_layer if word in ends] == ends
     assert of_layer.index("Download complete") < of_layer.index("Pull complete")
     assert any(e.status == "Downloading" and e.total == len(BIG.blob) for e in site.events)
     assert f"Digest: {image.digest}" in told
@@ -149,6 +161,7 @@ async def test_steps_are_told_in_the_words_of_docker(
 async def test_foreign_layer_is_taken_from_one_that_is_here(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.21: a foreign layer that is here."""
     foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
     ours = registry.push_image("team/loaded", "v1", layers=[SMALL])
     await site.pull(f"{ours.name}:v1")
@@ -165,6 +178,7 @@ async def test_foreign_layer_is_taken_from_one_that_is_here(
 async def test_foreign_layer_is_asked_of_the_registry_when_its_urls_are_no_use(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.21: urls, then the registry."""
     foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
     hidden = layer_of({"a": b"1"}, media_type=foreign)
     image = registry.push_image("team/app", "v1", layers=[hidden])
@@ -175,6 +189,7 @@ async def test_foreign_layer_is_asked_of_the_registry_when_its_urls_are_no_use(
 async def test_downloads_keep_to_the_limits_of_the_node(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.17: concurrency is limited."""
     site.use(max_downloads=1, max_downloads_per_registry=1, max_bytes_per_second=100_000_000)
     names = []
     for number in range(3):

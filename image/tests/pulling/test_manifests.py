@@ -25,6 +25,7 @@ AMD64 = {"os": "linux", "architecture": "amd64"}
 async def test_every_kind_of_manifest_is_pulled(
     site: PullSite, registry: FakeRegistry, kind: str
 ) -> None:
+    """Pull rule 1.4: the four kinds of manifest."""
     if kind == "schema 1":
         registry.push_schema1("team/app", "v1", layers=[LAYER], signed=True)
     else:
@@ -40,6 +41,7 @@ async def test_every_kind_of_manifest_is_pulled(
 async def test_other_kinds_are_refused_by_their_media_type(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.4: anything else is refused by its media type."""
     registry.push_manifest("team/app", "v1", b"{}", "application/vnd.other+json")
     with pytest.raises(FailedPrecondition, match=r"unsupported manifest format.*vnd\.other"):
         await site.pull(f"{registry.host}/team/app:v1")
@@ -48,6 +50,7 @@ async def test_other_kinds_are_refused_by_their_media_type(
 async def test_bytes_of_a_pinned_digest_are_checked_before_anything_else(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.5: the digest comes first."""
     image = registry.push_image("team/app", "v1", layers=[LAYER])
     registry.add_fault(Fault(kind="replace_body", on="manifest", body=b"not even JSON"))
     with pytest.raises(FailedPrecondition, match="does not have its digest"):
@@ -57,6 +60,7 @@ async def test_bytes_of_a_pinned_digest_are_checked_before_anything_else(
 async def test_digest_of_signed_schema1_is_that_of_its_payload(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.5: of schema 1 the payload is hashed."""
     raw, digest = registry.push_schema1("team/app", "v1", layers=[LAYER], signed=True)
     record = await site.pull(f"{registry.host}/team/app@{digest}")
     assert record.repo_digests == (f"{registry.host}/team/app@{digest}",)
@@ -75,6 +79,7 @@ async def test_digest_of_signed_schema1_is_that_of_its_payload(
 async def test_config_of_another_class_is_refused_by_name(
     site: PullSite, registry: FakeRegistry, media_type: str, words: str
 ) -> None:
+    """Pull rule 1.6: config media types are an allow-list."""
     registry.push_image("team/app", "v1", layers=[LAYER], config_type=media_type)
     if not words:
         await site.pull(f"{registry.host}/team/app:v1")
@@ -86,6 +91,7 @@ async def test_config_of_another_class_is_refused_by_name(
 async def test_schema1_is_pulled_with_a_notice_unless_schema2_is_required(
     site: PullSite, registry: FakeRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Pull rule 1.7: a notice, or a refusal by `require_schema2`."""
     registry.push_schema1("team/app", "v1", layers=[LAYER], signed=True)
     name = f"{registry.host}/team/app:v1"
     await site.pull(name)
@@ -99,6 +105,7 @@ async def test_schema1_is_pulled_with_a_notice_unless_schema2_is_required(
 
 
 async def test_schema1_in_a_list_works_too(site: PullSite, registry: FakeRegistry) -> None:
+    """Pull rule 1.7: schema 1 below a list."""
     raw, digest = registry.push_schema1("team/app", "", layers=[LAYER], signed=True)
     entry = {
         "mediaType": DOCKER_SCHEMA1_SIGNED,
@@ -117,6 +124,7 @@ async def test_schema1_in_a_list_works_too(site: PullSite, registry: FakeRegistr
 async def test_schema1_becomes_the_same_image_on_every_node(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.8: schema 1 becomes an ordinary image."""
     layers = [LAYER, layer_of({"b": b"2"}), layer_of({"c": b"3"})]
     registry.push_schema1("team/app", "v1", layers=layers, signed=True)
     registry.push_schema1("team/app", "v2", layers=layers)
@@ -140,6 +148,7 @@ async def test_schema1_of_another_system_costs_no_layer(
 async def test_best_entry_of_a_list_is_taken_and_a_missing_platform_is_told(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.9: the best entry for the platform."""
     entries = []
     for machine, variant in (("arm64", ""), ("arm", "v5"), ("arm", "v6"), ("arm", "v8")):
         config = config_of([LAYER], architecture=f"{machine}{variant}")
@@ -158,6 +167,7 @@ async def test_best_entry_of_a_list_is_taken_and_a_missing_platform_is_told(
 async def test_image_of_another_system_is_refused_before_any_layer(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.10: the system is checked before layers."""
     config = config_of([LAYER], os="windows")
     registry.push_image("team/app", "v1", layers=[LAYER], config=config)
     words = 'cannot download image with operating system "windows" when requesting "linux"'
@@ -177,6 +187,7 @@ async def test_image_of_another_system_is_refused_before_any_layer(
 async def test_config_that_does_not_name_the_layers_registers_nothing(
     site: PullSite, registry: FakeRegistry, config: bytes, words: str
 ) -> None:
+    """Pull rule 1.13 and pull rule 1.14: layers must be the config's."""
     registry.push_image("team/app", "v1", layers=[LAYER], config=config)
     with pytest.raises(FailedPrecondition, match=words):
         await site.pull(f"{registry.host}/team/app:v1")
@@ -186,6 +197,7 @@ async def test_config_that_does_not_name_the_layers_registers_nothing(
 async def test_config_bytes_are_checked_against_their_digest(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.13: configs are verified."""
     image = registry.push_image("team/app", "v1", layers=[LAYER])
     registry.add_fault(Fault(kind="wrong_bytes", at_byte=5, only=image.config_digest, times=-1))
     with pytest.raises(FailedPrecondition, match="error pulling image configuration"):
@@ -238,6 +250,7 @@ async def test_signed_image_by_digest_is_judged_again_when_the_policy_changed(
 async def test_mirror_that_does_not_know_an_image_leads_on_and_all_are_told(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.22: a mirror leads on; all endpoints are told."""
     with FakeRegistry() as mirror:
         image = registry.push_image("team/app", "v1", layers=[LAYER])
         site.write_hosts(registry.host, f'server = "{registry.url}"\n[host."{mirror.url}"]\n')
@@ -251,6 +264,7 @@ async def test_mirror_that_does_not_know_an_image_leads_on_and_all_are_told(
 async def test_registry_that_is_not_there_is_told_as_unavailable(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.22: trouble of a registry is no verdict on the image."""
     registry.push_image("team/app", "v1", layers=[LAYER])
     registry.add_fault(
         Fault(kind="status", on="manifest", status=503, headers=(("Retry-After", "600"),))

@@ -16,6 +16,7 @@ def push(registry: FakeRegistry, tag: str, word: bytes = b"1") -> PushedImage:
 async def test_digest_wins_over_tag_and_is_what_is_asked_for(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.1: a digest wins over a tag."""
     image = push(registry, "v1")
     push(registry, "v2", b"2")
     record = await site.pull(f"{image.name}:v2@{image.digest}")
@@ -29,6 +30,7 @@ async def test_digest_wins_over_tag_and_is_what_is_asked_for(
 async def test_name_alone_pulls_all_tags_of_all_pages(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.2: all tags of a repository, page by page."""
     images = [push(registry, tag, tag.encode()) for tag in ("v1", "v2", "v3")]
     registry.routes.page_size = 2
     name = images[0].name
@@ -44,6 +46,7 @@ async def test_name_alone_pulls_all_tags_of_all_pages(
 
 
 async def test_tag_that_fails_ends_the_pull_of_all(site: PullSite, registry: FakeRegistry) -> None:
+    """Pull rule 1.2: the first tag that fails ends it."""
     for tag in ("v1", "v2", "v3"):
         push(registry, tag, tag.encode())
     registry.add_fault(Fault(kind="status", on="manifest", status=404, only="v2"))
@@ -62,6 +65,7 @@ async def test_repository_that_is_unknown_has_no_tags_to_pull(
 
 
 async def test_unchanged_tag_costs_one_head_request(site: PullSite, registry: FakeRegistry) -> None:
+    """Pull rule 1.3: HEAD saves work for an unchanged tag."""
     image = push(registry, "v1")
     first = await site.pull(f"{image.name}:v1")
     before = len(registry.requests)
@@ -74,6 +78,7 @@ async def test_unchanged_tag_costs_one_head_request(site: PullSite, registry: Fa
 async def test_registry_that_does_not_answer_head_is_asked_by_get(
     site: PullSite, registry: FakeRegistry, trouble: str
 ) -> None:
+    """Pull rule 1.3: HEAD never decides alone."""
     image = push(registry, "v1")
     first = await site.pull(f"{image.name}:v1")
     digest = (("Docker-Content-Digest", "sha256:" + "0" * 64),) if trouble[0] == "w" else ()
@@ -102,6 +107,7 @@ async def test_image_of_another_platform_under_the_tag_is_no_reason_to_call_it_u
 async def test_config_that_is_here_is_not_fetched_again_and_the_new_tag_is_added(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.11: a known config makes a pull a new name."""
     image = push(registry, "v1")
     await site.pull(f"{image.name}:v1")
     push(registry, "v2")
@@ -114,6 +120,7 @@ async def test_config_that_is_here_is_not_fetched_again_and_the_new_tag_is_added
 async def test_moved_tag_leaves_the_old_image_by_its_digest(
     site: PullSite, registry: FakeRegistry
 ) -> None:
+    """Pull rule 1.20: a moved tag keeps the old image by digest."""
     old = push(registry, "v1")
     await site.pull(f"{old.name}:v1")
     new = push(registry, "v1", b"2")

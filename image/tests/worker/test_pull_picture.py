@@ -31,6 +31,8 @@ def test_a_pull_goes_through_its_phases() -> None:
     view = picture.now()
     assert (view.current_bytes, view.total_bytes, view.source) == (40, 100, "http://mirror")
     assert view.bytes_per_second == 40
+    picture.take(event("Verifying Checksum", "aa", total=100))
+    assert (picture.now().phase, picture.now().current_bytes) == ("downloading", 100)
     picture.take(event("Download complete", "aa", total=100))
     picture.take(event("Extracting", "aa", 7000))
     view = picture.now()
