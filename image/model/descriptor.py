@@ -29,6 +29,8 @@ class Descriptor:
     platform: Platform | None = None
     annotations: tuple[tuple[str, str], ...] = ()
     """Shown, never obeyed (security rule B5)."""
+    artifact_type: str = ""
+    """What a manifest that is listed as a referrer is for."""
 
 
 def read_descriptor(document: JsonObject) -> Descriptor:
@@ -50,6 +52,7 @@ def read_descriptor(document: JsonObject) -> Descriptor:
         urls=document.texts("urls"),
         platform=None if platform is None else read_platform(platform),
         annotations=document.text_map("annotations"),
+        artifact_type=document.text("artifactType", default=""),
     )
 
 

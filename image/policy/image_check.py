@@ -20,6 +20,7 @@ from image.policy.policy_file import (
     parse_policy,
 )
 from image.policy.public_keys import PublicKey, is_signed_by, load_key
+from image.policy.signature_bundle import statement_fault
 from image.policy.signature_payload import SignedPayload, payload_fault
 
 REFUSED = "SignatureValidationFailed"
@@ -64,8 +65,7 @@ async def check_image(
     policy: Policy,
     reference: Reference,
     digests: Sequence[Digest],
-    fetch: FetchSignatures,
-    *,
+    *places: FetchSignatures,
     keys: Sequence[PublicKey],
 ) -> None:
     """Accept an image, or refuse it.
@@ -74,7 +74,8 @@ async def check_image(
         policy: the rules.
         reference: what was asked for.
         digests: the manifest that will be unpacked, then the index that names it.
-        fetch: gives the signatures of a digest, none when there are none.
+        places: each gives the signatures of a digest, none when there are none; a later one is asked only if those
+            of the ones before it do not suffice.
         keys: what `read_keys` gave.
 
     Raises:
@@ -88,12 +89,13 @@ async def check_image(
         place = f"below {rule.prefix}" if rule.prefix else "without a rule"
         raise _refused(reference, f"the policy of this node rejects images {place}")
     faults: list[str] = []
-    for digest in dict.fromkeys(digests):
-        for number, signed in enumerate(await fetch(digest), start=1):
-            fault = _fault(rule, keys, signed, digest, reference)
-            if not fault:
-                return
-            faults.append(f"signature {number} of {digest} {fault}")
+    for fetch in places:
+        for digest in dict.fromkeys(digests):
+            for signed in await fetch(digest):
+                fault = _fault(rule, keys, signed, digest, reference)
+                if not fault:
+                    return
+                faults.append(f"signature {len(faults) + 1}, of {digest}, {fault}")
     cause = f"none of {len(faults)} signatures is acceptable" if faults else "it is not signed"
     raise _refused(
         reference, f"{cause}, and images below {rule.prefix} must be", tuple(faults[:16])
@@ -107,8 +109,13 @@ def _fault(
     digest: Digest,
     reference: Reference,
 ) -> str:
-    if not any(is_signed_by(key, signed.signature, signed.payload) for key in keys):
+    if not any(is_signed_by(key, signed.signature, signed.signed_bytes) for key in keys):
         return "is by none of the keys"
+    if signed.envelope:
+        fault = statement_fault(signed.payload, digest=digest)
+        if fault or rule.any_identity:
+            return fault
+        return 'names no repository, as all of cosign 3; identity = "any" in the rule accepts such'
     meant = None if rule.any_identity else reference
     return payload_fault(signed.payload, digest=digest, reference=meant)
 

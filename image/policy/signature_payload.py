@@ -26,6 +26,16 @@ class SignedPayload:
 
     payload: bytes
     signature: bytes
+    envelope: str = ""
+    """Payload type of a DSSE envelope; empty when the payload itself was signed."""
+
+    @property
+    def signed_bytes(self) -> bytes:
+        """What the signature is of: in an envelope the payload with its type and both lengths (DSSE protocol, PAE)."""
+        if not self.envelope:
+            return self.payload
+        head = f"DSSEv1 {len(self.envelope)} {self.envelope} {len(self.payload)} "
+        return head.encode() + self.payload
 
 
 def signature_tag(digest: Digest) -> str:

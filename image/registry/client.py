@@ -32,6 +32,7 @@ from image.registry.endpoint_report import EndpointReport, report_endpoints
 from image.registry.endpoint_rounds import Habits
 from image.registry.http_transport import HttpTransport
 from image.registry.node_knowledge import NodeKnowledge
+from image.registry.referrers import list_referrers
 from image.registry.resolve import ManifestResolver
 from image.registry.resolved_image import ResolvedImage
 from image.registry.tags import list_tags
@@ -265,6 +266,23 @@ class RegistryClient:
             endpoints,
             self._habits,
             reference=reference,
+            credentials=CredentialSource(self._node_credentials, reference, auth),
+        )
+
+    async def list_referrers(
+        self, reference: Reference, digest: Digest, *, auth: RegistryAuth | None
+    ) -> tuple[Descriptor, ...] | None:
+        """List what refers to a manifest of the repository of `reference`; None when the registry has no such API.
+
+        Raises:
+            Unavailable: no endpoint answered properly.
+        """
+        return await list_referrers(
+            self._caller,
+            await self._endpoints_of(reference),
+            self._habits,
+            reference=reference,
+            digest=digest,
             credentials=CredentialSource(self._node_credentials, reference, auth),
         )
 

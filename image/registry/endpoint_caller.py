@@ -135,6 +135,13 @@ def tags_url(endpoint: Endpoint, reference: Reference) -> str:
     )
 
 
+def referrers_url(endpoint: Endpoint, reference: Reference, digest: str) -> str:
+    """Give the URL of the list of what refers to a manifest (distribution-spec end-12a)."""
+    return _with_namespace(
+        endpoint, f"{endpoint.url}/{endpoint.repository_of(reference)}/referrers/{digest}"
+    )
+
+
 def _with_namespace(endpoint: Endpoint, url: str) -> str:
     return f"{url}?ns={quote(endpoint.namespace, safe='')}" if endpoint.namespace else url
 

@@ -31,7 +31,7 @@ from image.policy.policy_file import Policy, Requirement
 from image.policy.signature_payload import SignedPayload
 from image.protocol.byte_budget import ByteBudget
 from image.registry.client import RegistryClient
-from image.registry.cosign_signatures import fetch_signatures
+from image.registry.cosign_signatures import fetch_referring_signatures, fetch_signatures
 from image.registry.resolved_image import ResolvedImage
 from image.store.image_commit import ImageCommit
 from image.worker.channel import Channel
@@ -117,13 +117,17 @@ class PullJob:
         return True
 
     async def _judge(self, client: RegistryClient, policy: Policy, image: ResolvedImage) -> None:
-        async def fetch(digest: Digest) -> tuple[SignedPayload, ...]:
-            auth = self._request.auth
+        auth = self._request.auth
+
+        async def tagged(digest: Digest) -> tuple[SignedPayload, ...]:
             return await fetch_signatures(client, self._reference, digest, auth=auth)
+
+        async def referring(digest: Digest) -> tuple[SignedPayload, ...]:
+            return await fetch_referring_signatures(client, self._reference, digest, auth=auth)
 
         digests = (image.manifest_digest, image.target_digest)
         keys = self._gathered.keys
-        await check_image(policy, self._reference, digests, fetch, keys=keys)
+        await check_image(policy, self._reference, digests, tagged, referring, keys=keys)
 
     async def _pull_image(self, client: RegistryClient, image: ResolvedImage) -> None:
         """Fetch config and layers side by side; the config's failure is the one told (pull rule 1.12)."""

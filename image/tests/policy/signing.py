@@ -2,13 +2,15 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from image.model.digest import Digest
-from image.model.media_types import OCI_CONFIG, OCI_MANIFEST
+from image.model.media_types import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
+from image.policy.signature_bundle import SIGN_PREDICATE
 from image.policy.signature_payload import (
     SIGNATURE_ANNOTATION,
     SIMPLE_SIGNING,
@@ -50,6 +52,59 @@ def sign(key: PrivateKey, payload: bytes) -> SignedPayload:
     else:
         signature = key.sign(payload)
     return SignedPayload(payload=payload, signature=signature)
+
+
+def bundle_of(key: PrivateKey, statement: Mapping[str, object]) -> bytes:
+    """Sign a statement and put it into a bundle, as `cosign sign --key` of version 3 does."""
+    payload = json.dumps(statement).encode()
+    kind = "application/vnd.in-toto+json"
+    unsigned = SignedPayload(payload=payload, signature=b"", envelope=kind)
+    signature = sign(key, unsigned.signed_bytes).signature
+    return json_bytes(
+        {
+            "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+            "verificationMaterial": {"publicKey": {"hint": "x"}, "tlogEntries": []},
+            "dsseEnvelope": {
+                "payload": base64.b64encode(payload).decode(),
+                "payloadType": kind,
+                "signatures": [{"sig": base64.b64encode(signature).decode(), "keyid": ""}],
+            },
+        }
+    )
+
+
+def statement_of(digest: Digest, **more: object) -> dict[str, object]:
+    """Make the statement that says that a digest is signed."""
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"digest": {"sha256": digest.partition(":")[2]}, "annotations": {}}],
+        "predicateType": SIGN_PREDICATE,
+        "predicate": {},
+    } | more
+
+
+def push_bundle(
+    registry: FakeRegistry, repository: str, digest: Digest, bundle: bytes, **more: object
+) -> Digest:
+    """Store a bundle as a referrer of a digest, and list it under the tag for registries that have no API."""
+    kind = "application/vnd.dev.sigstore.bundle.v0.3+json"
+    registry.push_blob(repository, bundle)
+    registry.push_blob(repository, b"{}")
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": kind,
+        "config": descriptor_of(b"{}", "application/vnd.oci.empty.v1+json"),
+        "layers": [descriptor_of(bundle, kind)],
+        "subject": {"mediaType": OCI_MANIFEST, "digest": digest, "size": 2},
+        "annotations": {"dev.sigstore.bundle.predicateType": SIGN_PREDICATE},
+    } | more
+    raw = json_bytes(manifest)
+    if not registry.routes.has_referrers:
+        entry = descriptor_of(raw, OCI_MANIFEST) | {"artifactType": manifest["artifactType"]}
+        index = json_bytes({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]})
+        registry.push_manifest(repository, digest.replace(":", "-"), index, OCI_INDEX)
+    return registry.push_manifest(repository, "", raw, OCI_MANIFEST)
 
 
 def push_signature(

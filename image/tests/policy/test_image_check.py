@@ -1,6 +1,7 @@
 """An image is used only if its rule says so; doubt is refusal."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from image.model.digest import Digest, sha256_digest
 from image.model.reference import parse_reference
 from image.policy.image_check import check_image, read_keys, read_policy
 from image.policy.policy_file import ACCEPT_ALL, Policy
+from image.policy.signature_bundle import read_bundle
 from image.policy.signature_payload import SignedPayload
-from image.tests.policy.signing import payload_of, sign, write_public
+from image.tests.policy.signing import bundle_of, payload_of, sign, statement_of, write_public
 
 OURS, THEIRS = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
 MANIFEST, INDEX, OTHER = (sha256_digest(word) for word in (b"manifest", b"index", b"other"))
@@ -56,6 +58,48 @@ async def refusal(policy: Policy, *args: object, **more: object) -> str:
 
 def ours(digest: Digest, name: str = "r.test/team/app") -> SignedPayload:
     return sign(OURS, payload_of(digest, name))
+
+
+async def test_later_place_is_asked_only_if_the_first_does_not_suffice(policy: Policy) -> None:
+    good = ours(MANIFEST)
+    asked = []
+
+    async def first(digest: Digest) -> Sequence[SignedPayload]:
+        asked.append(f"tag {digest == MANIFEST}")
+        return ()
+
+    async def second(digest: Digest) -> Sequence[SignedPayload]:
+        asked.append(f"referrers {digest == MANIFEST}")
+        return [good]
+
+    keys = await read_keys(policy, REFERENCE)
+    await check_image(policy, REFERENCE, (MANIFEST, INDEX), first, second, keys=keys)
+    assert asked == ["tag True", "tag False", "referrers True"]
+    await check_image(policy, REFERENCE, (MANIFEST,), second, first, keys=keys)
+    assert asked[3:] == ["referrers True"]
+
+
+@pytest.mark.parametrize(
+    ("identity", "statement", "words"),
+    [
+        ("any", statement_of(MANIFEST), ""),
+        ("repository", statement_of(MANIFEST), "names no repository"),
+        ("any", statement_of(OTHER), "was made for"),
+        ("any", statement_of(MANIFEST, predicateType="https://spdx.dev/Document"), "is not a sig"),
+    ],
+)
+async def test_bundle_counts_where_the_rule_asks_for_no_repository(
+    policy: Policy, identity: str, statement: dict[str, object], words: str
+) -> None:
+    rule = replace(policy.rules[0], any_identity=identity == "any")
+    policy = replace(policy, rules=(rule,))
+    signed = {MANIFEST: read_bundle(bundle_of(OURS, statement))}
+    if words:
+        assert words in await refusal(policy, signed)
+    else:
+        await check(policy, signed)
+    theirs = {MANIFEST: read_bundle(bundle_of(THEIRS, statement))}
+    assert "by none of the keys" in await refusal(policy, theirs)
 
 
 async def test_accepted_prefix_needs_no_signature(policy: Policy) -> None:

@@ -14,7 +14,15 @@ from image.model.media_types import (
 )
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, config_of, layer_of
 from image.tests.fakes.fake_registry.content import json_bytes
-from image.tests.policy.signing import payload_of, push_signature, sign, write_public
+from image.tests.policy.signing import (
+    bundle_of,
+    payload_of,
+    push_bundle,
+    push_signature,
+    sign,
+    statement_of,
+    write_public,
+)
 from image.tests.pulling.conftest import PullSite
 
 LAYER = layer_of({"a": b"1"})
@@ -232,6 +240,24 @@ async def test_policy_decides_before_any_layer_is_fetched(
     push_signature(registry, "team/app", image.digest, good)
     assert (await site.pull(f"{image.name}:v1")).id == image.config_digest
     assert (await site.pull(f"{registry.host}/free/app:v1")).id == image.config_digest
+
+
+async def test_image_signed_by_cosign_3_is_accepted_by_its_referrer(
+    site: PullSite, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    write_public(key, tmp_path / "key.pub")
+    (tmp_path / "policy.toml").write_text(
+        f'[[rule]]\nprefix = "{registry.host}"\nrequire = "signed"\nkeys = ["key.pub"]\n'
+        'identity = "any"\n'
+    )
+    site.use(policy_path=str(tmp_path / "policy.toml"))
+    registry.routes.has_referrers = True
+    image = registry.push_image("team/app", "v1", layers=[LAYER])
+    with pytest.raises(FailedPrecondition, match="it is not signed"):
+        await site.pull(f"{image.name}:v1")
+    push_bundle(registry, "team/app", image.digest, bundle_of(key, statement_of(image.digest)))
+    assert (await site.pull(f"{image.name}:v1")).id == image.config_digest
 
 
 async def test_signed_image_by_digest_is_judged_again_when_the_policy_changed(

@@ -44,7 +44,7 @@ hang up: the connection is closed without an answer.
 replace_body: `body` instead of the content, with its own right length.
 """
 
-Place = Literal["blob", "manifest", "token", "tags", "head manifest"]
+Place = Literal["blob", "manifest", "token", "tags", "head manifest", "referrers"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode
 
 from image.model.digest import Digest, sha256_digest
-from image.model.media_types import DOCKER_SCHEMA1_SIGNED
+from image.model.media_types import DOCKER_SCHEMA1_SIGNED, OCI_INDEX
 from image.model.schema1 import canonical_payload
 from image.tests.fakes.fake_registry.authentication import Gate, error_json
 
@@ -14,6 +14,7 @@ _NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*"
 _MANIFEST = re.compile(rf"/v2/({_NAME})/manifests/([\w.:-]+)")
 _BLOB = re.compile(rf"/v2/({_NAME})/blobs/(sha(?:256:[0-9a-f]{{64}}|512:[0-9a-f]{{128}}))")
 _TAGS = re.compile(rf"/v2/({_NAME})/tags/list")
+_REFERRERS = re.compile(rf"/v2/({_NAME})/referrers/(sha(?:256:[0-9a-f]{{64}}|512:[0-9a-f]{{128}}))")
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
@@ -47,6 +48,8 @@ class Routes:
         self.repositories: dict[str, Repository] = {}
         self.page_size = 0
         """Tags per page; 0 for all on one."""
+        self.has_referrers = False
+        """Whether the API of distribution-spec 1.1 is there."""
 
     def repository(self, name: str) -> Repository:
         """Give the repository, made when it is new."""
@@ -58,9 +61,10 @@ class Routes:
             (_MANIFEST, self._manifest),
             (_BLOB, self._blob),
             (_TAGS, self._tags),
+            (_REFERRERS, self._referrers),
         ):
             found = pattern.fullmatch(path)
-            if found is None:
+            if found is None or (pattern is _REFERRERS and not self.has_referrers):
                 continue
             scope = f"repository:{found[1]}:pull"
             if not self.gate.admits(headers.get("authorization", ""), scope):
@@ -111,6 +115,26 @@ class Routes:
         kind.append(("Content-Range", f"bytes {first}-{last}/{len(blob)}"))
         part = blob[first : last + 1]
         return Answer(status=206, headers=kind, body=part, place="blob", whole=blob)
+
+    def _referrers(self, found: re.Match[str], query: str, _headers: dict[str, str]) -> Answer:
+        """List manifests whose `subject` is the digest, one per page when pages are wanted."""
+        entries: list[dict[str, object]] = []
+        for name, (media_type, raw) in sorted(self.repository(found[1]).manifests.items()):
+            document = json.loads(raw)
+            if ":" in name and document.get("subject", {}).get("digest") == found[2]:
+                entry = {"mediaType": media_type, "digest": name, "size": len(raw)}
+                entry["artifactType"] = document.get("artifactType", "")
+                entries.append(entry | {"annotations": document.get("annotations", {})})
+        first = int(parse_qs(query).get("from", ["0"])[0])
+        last = first + self.page_size if self.page_size else len(entries)
+        headers = [("Content-Type", OCI_INDEX)]
+        if last < len(entries):
+            headers.append(
+                ("Link", f'</v2/{found[1]}/referrers/{found[2]}?from={last}>; rel="next"')
+            )
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries[first:last]}
+        body = json.dumps(index).encode()
+        return Answer(status=200, headers=headers, body=body, place="referrers")
 
     def _tags(self, found: re.Match[str], query: str, _headers: dict[str, str]) -> Answer:
         repository = self.repository(found[1])
