@@ -190,15 +190,12 @@ def oci_settings(
 def pull_settings(settings: Settings) -> PullSettings:
     """Return the image package's view of section `[image]`."""
     wanted = settings.image
-    environment = os.environ
     return PullSettings(
         registry_config_path=wanted.registry_config_path,
         max_concurrent_downloads=wanted.max_concurrent_downloads,
         platform=wanted.platform,
-        proxy=wanted.proxy
-        or environment.get("HTTPS_PROXY", "")
-        or environment.get("HTTP_PROXY", ""),
-        no_proxy=wanted.no_proxy or environment.get("NO_PROXY", ""),
+        proxy=wanted.proxy or _from_environment("HTTPS_PROXY", "HTTP_PROXY"),
+        no_proxy=wanted.no_proxy or _from_environment("NO_PROXY"),
         require_schema2=wanted.require_schema2,
         layer_store=wanted.layer_store,
         max_layer_bytes=wanted.max_layer_bytes,
@@ -219,6 +216,12 @@ def pull_settings(settings: Settings) -> PullSettings:
         max_bytes_per_second=wanted.max_bytes_per_second,
         warm_worker_seconds=float(wanted.warm_worker_seconds),
     )
+
+
+def _from_environment(*names: str) -> str:
+    """Give the first variable that is set; each may be written in lower case, as Go programs have it."""
+    spellings = [word for name in names for word in (name, name.lower())]
+    return next((os.environ[word] for word in spellings if os.environ.get(word)), "")
 
 
 async def _open_store(settings: Settings) -> ImageStore:

@@ -98,7 +98,8 @@ def test_pull_tells_what_it_did_and_ls_shows_it(lading: CommandLine) -> None:
     assert lading("image", "pull", "-q", NGINX).out.strip() == last["id"]
     inspected = lading.json("image", "inspect", NGINX)
     assert inspected["id"] == last["id"]
-    assert rows(inspected, "layers")
+    assert all(one["source"] == inspected["source"] for one in rows(inspected, "layers"))
+    assert str(inspected["config_source"]).startswith("http")
 
 
 def test_an_absent_image_is_told_with_every_endpoint(lading: CommandLine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -89,6 +90,14 @@ def test_pull_secret_opens_the_registry_in_every_form(place: Place) -> None:
 def test_config_json_of_the_node_opens_it_without_a_secret(place: Place) -> None:
     place.config.write_text(json.dumps({"auths": {place.address: {"auth": PAIR}}}))
     assert place.pull()
+
+
+def test_certificate_in_the_layout_of_docker_is_enough(place: Place, session: Session) -> None:
+    folder = session.registry.rules / place.address
+    certificate = Path(tomllib.loads((folder / "hosts.toml").read_text())["ca"])
+    (folder / "hosts.toml").unlink()
+    (folder / "ca.crt").write_bytes(certificate.read_bytes())
+    assert place.pull(username=USER, password=PASSWORD)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,8 @@ class HostEntry:
     """NAME of the program docker-credential-NAME that knows credentials for this host."""
     rewrite: tuple[RewriteRule, ...] = ()
     """How this host calls repositories."""
+    place: str = field(default="", compare=False)
+    """`DIRECTORY/hosts.toml:LINE` where its URL is written."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +100,7 @@ def parse_hosts_file(text: str, *, path: str) -> HostRules:
     if not isinstance(tables, dict):
         root.refuse("host", 'must hold tables like [host."https://mirror"]')
     return HostRules(
-        server=_read_entry(root, _checked_url(root, "server", server_url)),
+        server=_read_entry(root, _checked_url(root, "server", server_url), "server"),
         hosts=tuple(_read_host(root, name, fields) for name, fields in tables.items()),
     )
 
@@ -159,15 +161,16 @@ def _read_host(root: _Table, name: str, fields: object) -> HostEntry:
     if not isinstance(fields, dict):
         root.refuse(name, 'must be a table like [host."https://mirror"]')
     table = _Table(path=root.path, text=root.text, name=name, fields=fields)
-    return _read_entry(table, _checked_url(root, name, name))
+    return _read_entry(table, _checked_url(root, name, name), name)
 
 
-def _read_entry(table: _Table, url: str) -> HostEntry:
+def _read_entry(table: _Table, url: str, written: str) -> HostEntry:
     for key in table.fields:
         if key not in _KEYS:
             table.refuse(key, f"is not a known key; known are {', '.join(sorted(_KEYS))}")
     return HostEntry(
         url=url,
+        place=_place_of(table, written),
         capabilities=_read_capabilities(table),
         tls=TlsRules(
             ca=tuple(_beside(table.path, name) for name in table.texts("ca")),
@@ -185,6 +188,13 @@ def _read_entry(table: _Table, url: str) -> HostEntry:
         credential_helper=_read_helper(table),
         rewrite=_read_rewrite(table),
     )
+
+
+def _place_of(table: _Table, key: str) -> str:
+    """Name the line that names a host, as operators are shown it."""
+    path = PurePosixPath(table.path)
+    line = _line_of(table.text, "", key)
+    return f"{path.parent.name}/{path.name}" + (f":{line}" if line else "")
 
 
 def _checked_url(table: _Table, key: str, url: str) -> str:

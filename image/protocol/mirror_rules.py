@@ -44,6 +44,8 @@ class Endpoint:
     token_realms: tuple[str, ...] = ()
     credential_helper: str = ""
     """NAME of the docker-credential-NAME program that is asked for this endpoint."""
+    place: str = field(default="", compare=False)
+    """`DIRECTORY/hosts.toml:LINE` where its URL is written; empty when it is written nowhere."""
     is_written: bool = False
     """Its URL stands in hosts.toml; plain http that nobody wrote down gets no secret (security rule C2)."""
     rewrite: tuple[RewriteRule, ...] = ()
@@ -119,6 +121,7 @@ def _endpoint(
         gets_credentials=trusted and is_private,
         token_realms=entry.token_realms,
         credential_helper=entry.credential_helper,
+        place=entry.place if entry.url else "",
         is_written=bool(entry.url),
         rewrite=entry.rewrite,
     )

@@ -24,8 +24,9 @@ class ProxyRules:
         """Give the proxy URL for `target`, or None for a direct connection."""
         if not self.proxy or is_loopback(target.host):
             return None
+        proxy = self.proxy if "://" in self.proxy else f"http://{self.proxy}"
         entries = (entry.strip().lower() for entry in self.no_proxy.split(","))
-        return None if any(_covers(entry, target) for entry in entries if entry) else self.proxy
+        return None if any(_covers(entry, target) for entry in entries if entry) else proxy
 
 
 def is_proxy_url(url: str) -> bool:

@@ -27,7 +27,7 @@ class EndpointReport:
     url: str
     """The manifest's, redacted."""
     rule: str
-    """`origin`, or `hosts.toml` for one that is written there."""
+    """`origin`, or file and line for one that is written in a hosts.toml."""
     auth: str
     """Where the credential came from; `anonymous` for none."""
     asked: bool
@@ -79,7 +79,7 @@ async def _report(
         result = f"{error.subject}: {error.cause}"
     return EndpointReport(
         url=redact_url(url),
-        rule="hosts.toml" if endpoint.is_written else "origin",
+        rule=endpoint.place if endpoint.is_written else "origin",
         auth=source,
         asked=asked,
         works=works,

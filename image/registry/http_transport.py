@@ -283,6 +283,8 @@ def _send_failure(request: Request, error: Exception, proxy: str | None) -> Endp
         case aiohttp.ClientHttpProxyError():
             text = f"the proxy {redact_url(proxy or '')} refused with status {error.status}"
             return _failure(request, text)
+        case aiohttp.InvalidURL() | aiohttp.InvalidUrlClientError() if proxy:
+            return _failure(request, "the proxy is no usable http or https URL")
         case aiohttp.ClientProxyConnectionError():
             return _failure(request, f"the proxy {redact_url(proxy or '')} cannot be reached")
         case aiohttp.ClientConnectorError():

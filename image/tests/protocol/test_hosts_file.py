@@ -78,6 +78,14 @@ def test_all_keys_are_read_in_the_order_of_the_file() -> None:
         ),
     )
     assert second.url == "https://m2.test"
+    places = [one.place for one in (rules.server, first, second)]
+    lines = FULL.splitlines()
+    assert [lines[int(place.rpartition(":")[2]) - 1][:13] for place in places] == [
+        'server = "htt',
+        '[host."https:',
+        '[host."m2.tes',
+    ]
+    assert all(place.startswith("a.test/hosts.toml:") for place in places)
     assert second.tls.client == ((f"{beside}/c.pem", ""),)
     assert "pull" in second.capabilities
 

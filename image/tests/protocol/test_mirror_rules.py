@@ -106,8 +106,10 @@ def test_certificates_for_a_registry_on_the_loopback_mean_tls() -> None:
 
 
 def test_each_host_has_its_own_proxy() -> None:
-    entry = HostEntry(url="https://m.test", proxy="http://u:S3CR3T@p.test:3128")
+    proxy, place = "http://u:S3CR3T@p.test:3128", "quay.io/hosts.toml:3"
+    entry = HostEntry(url="https://m.test", proxy=proxy, place=place)
     mirror, origin = endpoints("quay.io/a", HostRules(hosts=(entry,)))
+    assert (mirror.place, origin.place) == ("quay.io/hosts.toml:3", "")
     assert (mirror.proxy, origin.proxy) == ("http://u:S3CR3T@p.test:3128", "")
     assert "S3CR3T" not in repr(mirror)
 

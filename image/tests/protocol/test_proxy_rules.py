@@ -62,6 +62,11 @@ def test_proxy_is_a_plain_http_url(url: str, usable: bool) -> None:
     assert is_proxy_url(url) is usable
 
 
+def test_proxy_without_a_scheme_is_one_of_http() -> None:
+    target = origin_of("https://a.test")
+    assert ProxyRules(proxy="u:p@proxy.test:3128").proxy_for(target) == "http://u:p@proxy.test:3128"
+
+
 def test_no_proxy_means_direct() -> None:
     assert ProxyRules().proxy_for(origin_of("https://a.test")) is None
 

@@ -1,5 +1,6 @@
 """What a name means: digests and tags, all tags, unchanged tags, moved tags."""
 
+import asyncio
 import random
 
 import pytest
@@ -142,6 +143,21 @@ async def test_endpoint_that_served_an_image_is_recorded(
     assert record.config_source == registry.url
     assert [layer.source for layer in record.layers] == [registry.url]
     assert record.id == image.config_digest
+
+
+async def test_changed_hosts_toml_is_seen_by_the_next_pull_of_a_waiting_worker(
+    site: PullSite, registry: FakeRegistry
+) -> None:
+    site.use(warm_worker_seconds=1000.0)
+    images = [push(registry, tag, tag.encode()) for tag in ("v1", "v2")]
+    await site.pull(f"{images[0].name}:v1")
+    async with asyncio.timeout(30):
+        while len(site.launcher.started) < 2:
+            await asyncio.sleep(0)
+    with FakeRegistry() as mirror:
+        mirror.push_image("team/app", "v2", layers=images[1].layers)
+        site.write_hosts(registry.host, f'server = "{registry.url}"\n[host."{mirror.url}"]\n')
+        assert (await site.pull(f"{images[1].name}:v2")).source == mirror.url
 
 
 async def test_each_blob_is_recorded_with_the_endpoint_that_served_it(

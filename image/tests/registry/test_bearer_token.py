@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from image.model.reference import parse_reference
 from image.protocol.auth_challenge import Challenge
 from image.protocol.mirror_rules import Endpoint
 from image.protocol.proxy_rules import ProxyRules
+from image.protocol.retry_policy import RetryPolicy
 from image.protocol.transport_limits import TransportLimits
 from image.registry.bearer_token import Audience, AuthorizationSource
 from image.registry.client import RegistryClient
@@ -19,6 +21,7 @@ from image.registry.credentials import Credential
 from image.registry.http_transport import HttpTransport
 from image.registry.resolved_image import ResolvedImage
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, layer_of
+from image.tests.fakes.fake_registry.certificates import make_certificate
 from image.tests.registry.conftest import MakeClient, WriteHosts
 
 LAYER = layer_of({"etc/motd": b"hello"})
@@ -158,6 +161,29 @@ async def test_foreign_realm_gets_no_secret_and_is_named(
                 await resolve(client, registry, SECRET)
         assert realm in str(caught.value)
         assert "S3CR3T" not in str(caught.value)
+        assert all("authorization" not in request.headers for request in registry.requests)
+
+
+async def test_token_server_with_another_certificate_gets_no_secret(
+    make_client: MakeClient, write_hosts: WriteHosts, tmp_path: Path
+) -> None:
+    """Security rule C2: the leg to the token server is checked like all others."""
+    certificates = []
+    for name in ("registry", "tokens"):
+        (tmp_path / name).mkdir()
+        certificates.append(make_certificate(tmp_path / name))
+    ours, theirs = certificates
+    with (
+        FakeRegistry(auth="bearer", tls_certificate=ours) as registry,
+        FakeRegistry(tls_certificate=theirs) as tokens,
+    ):
+        registry.gate.realm = f"{tokens.url}/token"
+        trust(registry, write_hosts, f'ca = "{ours}"\n')
+        async with make_client(retry=RetryPolicy(first_wait=0.0, max_attempts=1)) as client:
+            with pytest.raises(Unavailable, match="TLS failed") as caught:
+                await resolve(client, registry, SECRET)
+        assert f"token server {tokens.url}" in str(caught.value)
+        assert tokens.requests == []
         assert all("authorization" not in request.headers for request in registry.requests)
 
 

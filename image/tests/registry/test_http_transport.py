@@ -192,6 +192,11 @@ async def test_unusable_proxy_is_told_without_its_password() -> None:
     assert outcome.text == f"the proxy http://127.0.0.1:{port} cannot be reached"
 
 
+async def test_proxy_that_is_no_url_is_told_without_its_password() -> None:
+    outcome = await fail("http://registry.test/", using=transport(proxy="http://u:S3CR3T@:x"))
+    assert outcome.text == "the proxy is no usable http or https URL"
+
+
 async def test_proxy_that_refuses_is_told_with_its_answer() -> None:
     with FakeRegistry() as proxy:
         secret = proxy.url.replace("://", "://u:S3CR3T@")
