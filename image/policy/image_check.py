@@ -7,6 +7,7 @@ What is checked is the digest that will be unpacked, or that of the index throug
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from image.errors import FailedPrecondition, InvalidArgument
 from image.model.digest import Digest
@@ -19,9 +20,11 @@ from image.policy.policy_file import (
     Rule,
     parse_policy,
 )
-from image.policy.public_keys import PublicKey, is_signed_by, load_key
 from image.policy.signature_bundle import statement_fault
 from image.policy.signature_payload import SignedPayload, payload_fault
+
+if TYPE_CHECKING:
+    from image.policy.public_keys import PublicKey
 
 REFUSED = "SignatureValidationFailed"
 """Reason of every refusal; the kubelet knows the word."""
@@ -51,13 +54,18 @@ def _read(path: str) -> Policy:
         raise _unusable(path, "is not UTF-8") from error
 
 
-async def read_keys(policy: Policy, reference: Reference) -> tuple[PublicKey, ...]:
+async def read_keys(policy: Policy, reference: Reference) -> "tuple[PublicKey, ...]":
     """Read the keys by which `reference` may be signed; none where the rule asks for no signature.
 
     Raises:
         InvalidArgument: a key file of the rule cannot be used.
     """
     names = policy.rule_for(reference).keys
+    if not names:
+        return ()
+    # 7 MB of code that most nodes have no use for
+    from image.policy.public_keys import load_key
+
     return await asyncio.to_thread(lambda: tuple(load_key(Path(name)) for name in names))
 
 
@@ -66,7 +74,7 @@ async def check_image(
     reference: Reference,
     digests: Sequence[Digest],
     *places: FetchSignatures,
-    keys: Sequence[PublicKey],
+    keys: "Sequence[PublicKey]",
 ) -> None:
     """Accept an image, or refuse it.
 
@@ -104,11 +112,13 @@ async def check_image(
 
 def _fault(
     rule: Rule,
-    keys: Sequence[PublicKey],
+    keys: "Sequence[PublicKey]",
     signed: SignedPayload,
     digest: Digest,
     reference: Reference,
 ) -> str:
+    from image.policy.public_keys import is_signed_by
+
     if not any(is_signed_by(key, signed.signature, signed.signed_bytes) for key in keys):
         return "is by none of the keys"
     if signed.envelope:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from image.protocol.byte_budget import ByteBudget
 from image.worker.download_slots import DownloadSlots
 
 
@@ -107,3 +108,22 @@ async def test_without_limits_nobody_waits(total: int) -> None:
     for _ in range(50):
         await slots.acquire("r", 1)
     assert slots.active == 50
+
+
+@pytest.mark.parametrize("downloads", [1, 3])
+@pytest.mark.parametrize("piece", [1_000, 100_000, 256 * 1024])
+async def test_rate_of_all_downloads_together_is_the_limit(downloads: int, piece: int) -> None:
+    """Within a tenth over ten seconds, whatever the size of the pieces; the line itself is much faster."""
+    limit, line = 4_000_000, 100_000_000
+    slots = DownloadSlots(bytes_per_second=limit)
+    for number in range(downloads):
+        await slots.acquire(f"r{number % 2}", 1)
+    budgets = [ByteBudget(now=0.0) for _ in range(downloads)]
+    ready = [0.0] * downloads  # when each may take its next piece
+    received = 0
+    while (now := min(ready)) < 10.0:
+        one = ready.index(now)
+        arrived = now + piece / line
+        received += piece
+        ready[one] = arrived + budgets[one].spend(piece, now=arrived, rate=slots.rate)
+    assert received == pytest.approx(10 * limit, rel=0.1)
