@@ -42,6 +42,10 @@ class EndpointHealth:
         if self._circuits.pop(endpoint.url, None) is not None:
             self._tell(endpoint.url, None)
 
+    def is_dead(self, endpoint: Endpoint) -> bool:
+        """Tell whether `endpoint` could not be reached and has not answered since."""
+        return endpoint.url in self._circuits
+
     def order(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
         """Give `endpoints` with those that failed last, otherwise in their own order."""
         return sorted(endpoints, key=lambda one: one.url in self._circuits)

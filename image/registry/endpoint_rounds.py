@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from image.errors import ImageError
 from image.protocol.endpoint_outcome import FailureKind, Outcome, final_error
 from image.protocol.mirror_rules import Endpoint
 from image.protocol.retry_policy import RetryPolicy
@@ -31,6 +32,7 @@ class EndpointRounds:
     def __init__(self, subject: str, endpoints: Sequence[Endpoint], habits: Habits) -> None:
         self._subject = subject
         self._habits = habits
+        self._unasked = list(endpoints)
         self._useful = habits.health.order(endpoints)
         self._waiting = list(self._useful)
         self._current: Endpoint | None = None
@@ -48,10 +50,12 @@ class EndpointRounds:
             ImageError: none is left; lists every endpoint with its outcome.
         """
         if self._is_final or not self._useful:
-            raise final_error(self._subject, self.outcomes)
+            raise self._final_error()
         if not self._waiting:
             await self._start_round()
         self._current = self._waiting.pop(0)
+        if self._current in self._unasked:
+            self._unasked.remove(self._current)
         self._asked_at = asyncio.get_running_loop().time()
         return self._current
 
@@ -77,6 +81,15 @@ class EndpointRounds:
         self._useful.remove(endpoint)
         self._is_final = endpoint.is_origin and outcome.kind in _FINAL_AT_ORIGIN
 
+    def _final_error(self) -> ImageError:
+        """Make the error that tells every endpoint, also one that was left alone because it is known to be dead."""
+        error = final_error(self._subject, self.outcomes)
+        dead = [one for one in self._unasked if self._habits.health.is_dead(one)]
+        error.details += tuple(
+            f"{one.shown}: not asked, it could not be reached lately" for one in dead
+        )
+        return error
+
     async def _start_round(self) -> None:
         self._rounds += 1
         wait = self._habits.policy.wait_before_next(
@@ -85,7 +98,7 @@ class EndpointRounds:
             jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
         )
         if wait is None:
-            raise final_error(self._subject, self.outcomes)
+            raise self._final_error()
         self._retry_after = None
         await asyncio.sleep(wait)
         self._waiting = list(self._useful)

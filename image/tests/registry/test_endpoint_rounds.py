@@ -78,6 +78,16 @@ async def test_unreachable_endpoint_is_asked_last_by_the_next_request() -> None:
     assert await second.wait_next() is ORIGIN
 
 
+async def test_endpoint_that_is_known_to_be_dead_is_told_though_it_was_not_asked() -> None:
+    habits = Habits(policy=RetryPolicy(first_wait=0.0))
+    habits.health.note_unreachable(MIRROR)
+    state = EndpointRounds("it", [MIRROR, ORIGIN], habits)
+    assert await drive(state, FailureKind.NOT_FOUND) == ["o"]
+    with pytest.raises(NotFound) as caught:
+        await state.wait_next()
+    assert caught.value.details[-1] == "https://m.test: not asked, it could not be reached lately"
+
+
 @pytest.mark.parametrize(
     ("retry_after", "shortest", "longest"), [(None, 10.0, 12.5), (40.0, 40.0, 40.0)]
 )
