@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.drivers.driver_settings import DriverServices
-from runtime.drivers.exec_records import ExecFiles
+from runtime.drivers.exec_records import FINISH_SECONDS, ExecFiles
 from runtime.drivers.failure_causes import runtime_failure
 from runtime.drivers.oci_command import OciCommand
 from runtime.drivers.process_watch import descendants_of
@@ -28,6 +28,9 @@ from runtime.errors import Internal
 from runtime.formats.runtime_log import first_error
 from runtime.spec.document import JsonValue, Spec, is_object
 from runtime.spec.exec_process import exec_process
+
+_KILLED_SECONDS = 2.0
+"""From SIGKILL to the reaped process: 1 ms; a process in state D does not end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,7 +123,11 @@ class ExecLauncher:
                 stdout=command.stdout,
                 stderr=command.stderr,
             )
-            pid = await self._started(program, files, command)
+            try:
+                pid = await self._started(program, files, command)
+            except asyncio.CancelledError:
+                await self._undo(program, files, mark)
+                raise
             if command.ends_with_daemon:
                 files.keep(pid)
             else:
@@ -150,15 +157,7 @@ class ExecLauncher:
         self, program: RunningProgram, files: ExecFiles, command: ExecCommand
     ) -> int:
         """Wait until the runtime has started the process and return its pid."""
-        try:
-            exit_code = await program.wait()
-        except BaseException:
-            # It may have started the process already, and nobody else will ever know its pid.
-            program.kill()
-            pid = files.read_pid()
-            if pid:
-                kill_tree(pid)
-            raise
+        exit_code = await program.wait()
         if exit_code != 0:
             raise runtime_failure(
                 self.subject,
@@ -175,6 +174,24 @@ class ExecLauncher:
                 program=self._command.name,
             )
         return pid
+
+    async def _undo(self, program: RunningProgram, files: ExecFiles, mark: float) -> None:
+        """Let the runtime of a launch that was given up finish, then kill what it has started.
+
+        Killed midway it would leave a process that nobody knows: from its fork until the pid file is written it is in no
+        group of the runtime's, and it runs the command although the runtime is gone.
+        """
+        try:
+            await program.wait_at_most(FINISH_SECONDS)
+        finally:
+            if not program.has_ended:
+                kill_tree(program.pid)
+            pid = files.read_pid()
+            started = self._account(pid, mark) if pid else None
+            if started is not None:
+                started.kill()
+        if started is not None:
+            await asyncio.wait({started.ended}, timeout=_KILLED_SECONDS)
 
     def _account(self, pid: int, mark: float) -> StartedExec:
         started = StartedExec(pid=pid, ended=self._services.reaper.expect(pid, since=mark))

@@ -2,16 +2,18 @@
 
 A command whose caller waits for its output must not outlive the daemon that collects it. So its pid file stays until
 it is reaped, with the start time of the process behind the pid; the next daemon kills exactly these processes when it
-takes the container up. Of a launch that was cut short the runtime is ended first, or it would still start the process.
+takes the container up. Of a launch that was cut short the runtime is waited for, since killed midway it leaves a process that no file names.
 Never touches a process whose start time, or cgroup while that is not known yet, is another than it should be.
 """
 
+import asyncio
 import itertools
 import logging
 import os
 import signal
 import time
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,8 @@ from runtime.drivers.process_watch import (
     start_time_of,
 )
 
+FINISH_SECONDS = 5.0
+"""How long the runtime of a launch that was cut short may still take: it needs 7 ms, on a crowded machine a second."""
 _FIRST = time.monotonic_ns()
 _numbers = itertools.count(1)
 _log = logging.getLogger(__name__)
@@ -75,12 +79,10 @@ async def end_left_execs(bundle: Path, cgroup: str) -> int:
 
     `cgroup` is the container's own, empty when it is not known.
     """
-    files = sorted(bundle.glob("exec-*"))
-    if not files:
-        return 0
-    begun = [path for path in files if path.suffix == ".json"]
+    begun = sorted(bundle.glob("exec-*.json"))
     if begun:
         await _end_runtimes(begun)
+    files = sorted(bundle.glob("exec-*"))
     ended = sum(_end_recorded(path, cgroup) for path in files if path.suffix == ".pid")
     for path in files:
         path.unlink(missing_ok=True)
@@ -90,18 +92,32 @@ async def end_left_execs(bundle: Path, cgroup: str) -> int:
 
 
 async def _end_runtimes(documents: Iterable[Path]) -> None:
-    """SIGKILL each runtime that still works on one of these process documents."""
+    """Wait for each runtime that still works on one of these process documents; SIGKILL those that hang."""
     wanted = {f"--process={path}" for path in documents}
-    for directory in Path("/proc").glob("[0-9]*"):
-        words = _read(directory / "cmdline").split("\0")
-        if wanted.isdisjoint(words):
-            continue
-        watch = open_process(int(directory.name))
-        if watch is not None:
-            # The number may have changed hands since its command line was read.
-            if not wanted.isdisjoint(_read(directory / "cmdline").split("\0")):
-                watch.signal(signal.SIGKILL)
-            watch.close()
+    watches = [watch for entry in Path("/proc").glob("[0-9]*") if (watch := _hold(entry, wanted))]
+    if not watches:
+        return
+    await asyncio.wait({watch.ended for watch in watches}, timeout=FINISH_SECONDS)
+    for watch in watches:
+        if not watch.has_ended():
+            _kill_all(watch)
+        watch.close()
+
+
+def _hold(directory: Path, wanted: AbstractSet[str]) -> ProcessWatch | None:
+    """Take hold of a process if one of its arguments is wanted."""
+    if wanted.isdisjoint(_arguments(directory)):
+        return None
+    watch = open_process(int(directory.name))
+    # The number may have changed hands since its command line was read.
+    if watch is not None and wanted.isdisjoint(_arguments(directory)):
+        watch.close()
+        return None
+    return watch
+
+
+def _arguments(directory: Path) -> list[str]:
+    return _read(directory / "cmdline").split("\0")
 
 
 def _end_recorded(path: Path, cgroup: str) -> bool:

@@ -102,6 +102,11 @@ class RunningProgram:
         """Wait for the end and return the exit code; may be called again and by several tasks."""
         return exit_code_of(await asyncio.shield(self._ended))
 
+    async def wait_at_most(self, seconds: float) -> bool:
+        """Wait for the end, in a cancelled task too; False when it has not come by then."""
+        await asyncio.wait({self._ended}, timeout=seconds)
+        return self._ended.done()
+
     def kill(self, number: int = signal.SIGKILL) -> bool:
         """Signal the program's whole process group; False when the program has already been reaped."""
         if self._ended.done():

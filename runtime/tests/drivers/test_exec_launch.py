@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
+import select
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from runtime.drivers import exec_launch
 from runtime.drivers.exec_launch import ExecCommand, ExecLauncher, kill_tree
 from runtime.drivers.oci_command import OciCommand
 from runtime.drivers.process_watch import start_time_of
@@ -58,7 +60,13 @@ async def test_runtime_without_a_pid_file_is_a_fault(scene: FakePrograms) -> Non
     assert "no pid file" in str(caught.value)
 
 
-async def test_cancelled_launch_kills_what_was_started(scene: FakePrograms) -> None:
+@pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exec_launch, "FINISH_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_cancelled_launch_ends_a_runtime_that_hangs(scene: FakePrograms) -> None:
     launcher = await launcher_in(scene)
     scene.hang("exec")
     pid = scene.place / "oci"
@@ -69,6 +77,31 @@ async def test_cancelled_launch_kills_what_was_started(scene: FakePrograms) -> N
     assert launcher.running() == ()
 
 
+@pytest.mark.parametrize("delay", [0.5, 600])
+async def test_process_without_pid_file_dies_with_a_cancelled_launch(
+    scene: FakePrograms, monkeypatch: pytest.MonkeyPatch, delay: float
+) -> None:
+    if delay > 1:  # a runtime that never finishes
+        monkeypatch.setattr(exec_launch, "FINISH_SECONDS", 0.2)
+    launcher = await launcher_in(scene)
+    (scene.place / "late-pid-file").write_text(str(delay))
+    note = scene.place / "note"
+    words = ("sh", "-c", f"echo $$ >{note}.part; mv {note}.part {note}; exec sleep 600")
+    task = asyncio.get_running_loop().create_task(launcher.launch(ExecCommand(words=words)))
+    async with asyncio.timeout(10):
+        while not note.exists():
+            await asyncio.sleep(0.001)
+    descriptor = os.pidfd_open(int(note.read_text()))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    ended, _, _ = await asyncio.to_thread(select.select, [descriptor], [], [], 10)
+    os.close(descriptor)
+    assert ended
+    assert launcher.running() == ()
+
+
+@pytest.mark.usefixtures("short_patience")
 async def test_pid_written_by_a_cancelled_launch_is_killed(
     scene: FakePrograms, monkeypatch: pytest.MonkeyPatch
 ) -> None:

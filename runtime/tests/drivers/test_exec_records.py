@@ -97,7 +97,28 @@ async def test_process_without_start_time_is_known_by_its_cgroup(
     assert await asyncio.to_thread(sleeper.wait) == -9
 
 
-async def test_runtime_of_a_launch_that_was_cut_short_is_killed(tmp_path: Path) -> None:
+async def test_runtime_that_finishes_its_launch_names_a_process_to_kill(
+    tmp_path: Path, sleeper: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exec_records, "cgroup_of", lambda _: "/pods/c1")
+    document = tmp_path / "exec-1.json"
+    document.touch()
+    script = "echo; sleep 0.3; echo $1 >$2"
+    words = [script, f"--process={document}", str(sleeper.pid), str(tmp_path / "exec-1.pid")]
+    runtime = subprocess.Popen(["sh", "-c", *words], stdout=subprocess.PIPE)
+    assert runtime.stdout is not None
+    runtime.stdout.readline()
+    assert await end_left_execs(tmp_path, "/pods/c1") == 1
+    assert await asyncio.to_thread(runtime.wait) == 0
+    assert await asyncio.to_thread(sleeper.wait) == -9
+    runtime.stdout.close()
+    assert not list(tmp_path.iterdir())
+
+
+async def test_runtime_that_hangs_in_a_launch_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exec_records, "FINISH_SECONDS", 0.1)
     document = tmp_path / "exec-1.json"
     document.touch()
     waiting = "import sys; print(flush=True); sys.stdin.read()"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.drivers import exec_sync
+from runtime.drivers import exec_launch, exec_sync
 from runtime.drivers.driver import ExecRequest
 from runtime.drivers.exec_launch import ExecLauncher, StartedExec
 from runtime.drivers.exec_sync import run_to_end
@@ -66,7 +66,10 @@ async def test_process_that_does_not_die_is_named(
     launcher.kill_all()
 
 
-async def test_limit_that_passes_before_the_start(tmp_path: Path) -> None:
+async def test_limit_that_passes_before_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exec_launch, "FINISH_SECONDS", 0.1)
     async with fake_programs(tmp_path) as scene:
         launcher = await launcher_in(scene)
         scene.hang("exec")

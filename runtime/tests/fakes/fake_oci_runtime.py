@@ -1,7 +1,8 @@
 """A program with an OCI runtime's command line, for tests without root. Its containers are `sleep`s of the fake monitor.
 
-A file `fail-VERB` beside its root makes that verb print the file and fail; `hang-VERB` makes it wait for ever. It is
-run with -IS and imports next to nothing, because a test starts many of them.
+A file `fail-VERB` beside its root makes that verb print the file and fail; `hang-VERB` makes it wait for ever;
+`late-pid-file` holds the seconds between a started process and its pid file. It is run with -IS and imports next to
+nothing, because a test starts many of them.
 """
 
 import os
@@ -146,6 +147,8 @@ def do_exec(options: dict[str, str], id: str) -> None:
         pid = os.posix_spawnp(args[0], args, os.environ, file_actions=actions, setsid=True)
     except FileNotFoundError:
         say(f"executable file `{args[0]}` not found in $PATH", options)
+    if os.path.exists("../late-pid-file"):
+        time.sleep(float(read("../late-pid-file")))
     if not os.path.exists("../no-pid-file"):
         write(options["--pid-file"], str(pid))
     os._exit(0)
