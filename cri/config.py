@@ -166,6 +166,9 @@ class RuntimeSettings:
     pause_path: str = setting("", "empty: the pause program that belongs to this version")
     create_timeout_seconds: int = setting(240, "a create on an overloaded disk can take minutes")
     start_timeout_seconds: int = setting(60, "starting what is created does little I/O")
+    max_parallel_starts: int = setting(
+        16, "creates and starts per handler at once; more only contend for the cgroup lock"
+    )
     handlers: dict[str, HandlerSettings] = field(
         default_factory=lambda: {"crun": HandlerSettings(), "runc": HandlerSettings()},
         metadata={"reason": "the two runtimes that Debian has", "secret": False},
@@ -241,6 +244,7 @@ POSITIVE = (
     "network.cni_timeout_seconds",
     "runtime.create_timeout_seconds",
     "runtime.start_timeout_seconds",
+    "runtime.max_parallel_starts",
 )
 """Settings that must be above 0."""
 

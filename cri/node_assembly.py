@@ -16,6 +16,7 @@ from pathlib import Path
 
 import runtime.spec.request
 from cri.config import HandlerSettings, Settings
+from cri.open_files import raise_open_files
 from cri.rootfs_provider import StoreRootfs
 from cri.startup_checks import (
     Finding,
@@ -69,6 +70,7 @@ async def build_node(
     settings: Settings, supervisor: TaskSupervisor, stack: AsyncExitStack
 ) -> Assembly:
     """Build everything below the gRPC services; `stack` takes what must be closed."""
+    rlimits = raise_open_files()
     paths = node_paths(settings)
     reaper = Reaper()
     reaper.start(asyncio.get_running_loop())
@@ -116,7 +118,7 @@ async def build_node(
         db=database,
         supervisor=supervisor,
         host_facts=facts,
-        handler_settings=_spec_settings(settings),
+        handler_settings=_spec_settings(settings, rlimits),
     )
     return Assembly(
         node=node,
@@ -184,6 +186,7 @@ def oci_settings(
         temporary_directory=state / "tmp",
         create_timeout_seconds=float(settings.runtime.create_timeout_seconds),
         start_timeout_seconds=float(settings.runtime.start_timeout_seconds),
+        max_parallel_starts=settings.runtime.max_parallel_starts,
     )
 
 
@@ -281,12 +284,15 @@ def _as_drivers(drivers: Mapping[str, OciRuntimeDriver]) -> Mapping[str, Contain
     return dict(drivers)
 
 
-def _spec_settings(settings: Settings) -> dict[str, runtime.spec.request.HandlerSettings]:
+def _spec_settings(
+    settings: Settings, rlimits: tuple[runtime.spec.request.Rlimit, ...]
+) -> dict[str, runtime.spec.request.HandlerSettings]:
     return {
         name: runtime.spec.request.HandlerSettings(
             name=name,
             privileged_without_host_devices=one.privileged_without_host_devices,
             allowed_annotations=one.allowed_annotations,
+            default_rlimits=rlimits,
         )
         for name, one in settings.runtime.handlers.items()
     }

@@ -72,13 +72,15 @@ def test_the_automatic_cgroup_driver_follows_the_machine() -> None:
 
 def test_a_handler_has_its_own_runtime_root() -> None:
     settings = Settings(
-        state="/run/x", runtime=RuntimeSettings(monitor_path="/m", create_timeout_seconds=7)
+        state="/run/x",
+        runtime=RuntimeSettings(monitor_path="/m", create_timeout_seconds=7, max_parallel_starts=3),
     )
     handler = HandlerSettings(path="/opt/kata", runtime_args=("--debug",))
     oci = oci_settings(settings, "kata", handler, systemd_cgroups=True)
     assert (oci.program, oci.arguments, oci.monitor_program) == ("/opt/kata", ("--debug",), "/m")
     assert oci.root == Path("/run/x/oci/kata")
     assert (oci.systemd_cgroup, oci.create_timeout_seconds) == (True, 7.0)
+    assert oci.max_parallel_starts == 3
 
 
 def test_a_handler_that_is_not_installed_keeps_its_name_for_the_error() -> None:

@@ -3,7 +3,7 @@
 The command is composed by docker's rule: a command replaces the image's entrypoint and cmd, arguments alone replace cmd.
 Limits are clamped to what this host can give, with a note: without CAP_SYS_RESOURCE a lower oom_score_adj or a higher hard
 limit makes both OCI runtimes fail. oomScoreAdj is always written, because a runtime that finds none leaves what it
-inherited from its own parents. No rlimit is set unless the handler asks, as in containerd and CRI-O.
+inherited from its own parents. No rlimit is set unless the handler's settings have one.
 """
 
 from collections.abc import Iterable
