@@ -1,7 +1,7 @@
 """The server's TLS certificate: the operator's own, or one that is generated where the settings point to.
 
-Files that do not exist are made once, so that an operator can give the certificate to whoever must trust it. Changed files are read again for connections that come after; a broken
-pair is logged and the old one stays.
+Files that do not exist are made once, so that an operator can give the certificate to whoever must trust it. Changed
+files are read again for connections that come after; a broken pair is logged and the old one stays.
 """
 
 import logging
@@ -56,6 +56,8 @@ class ServerCertificate:
 
     def _load(self) -> None:
         certificate, key = self._files
+        # Tried first: a key that does not fit leaves a context with the new certificate and no key.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
         self.context.load_cert_chain(certificate, key)
 
     def _look(self) -> _Version:

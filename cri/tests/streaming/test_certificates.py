@@ -24,6 +24,26 @@ def test_missing_files_are_made_and_the_key_is_private(tmp_path: Path) -> None:
     assert certificate.read_bytes() == before
 
 
+def shakes_hands(context: ssl.SSLContext) -> bool:
+    """Tell whether a client gets a connection."""
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [
+        context.wrap_bio(up, down, server_side=True),
+        trusting.wrap_bio(down, up, server_side=False),
+    ]
+    for _ in range(4):
+        for side in (*sides[1:], sides[0]):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLError:
+                return False
+    return all(side.version() for side in sides)
+
+
 def test_changed_files_are_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
     served = ServerCertificate(certificate, key)
@@ -35,9 +55,11 @@ def test_changed_files_are_read_again(tmp_path: Path, caplog: pytest.LogCaptureF
     with caplog.at_level(logging.INFO):
         served.follow()  # does not fit the key yet
         assert "the old one stays" in caplog.text
+        assert shakes_hands(served.context)
         shutil.move(other / "tls.key", key)
         served.follow()
     assert "read again" in caplog.text
+    assert shakes_hands(served.context)
     key.unlink()
     served.follow()
 
