@@ -38,7 +38,8 @@ async def serve_command(
 
 async def _work(connection: ClientConnection, collector: StreamCollector, body: Body) -> Outcome:
     try:
-        await collector.wait_complete()
+        if not await collector.wait_complete(connection.lost):
+            return Outcome(failure="the client hung up before its streams had come")
         connection.seal()
         return await body(connection, collector.streams)
     except TimeoutError:

@@ -62,14 +62,20 @@ class StreamCollector:
             self._complete.set()
         return True
 
-    async def wait_complete(self) -> None:
-        """Wait for the last stream.
+    async def wait_complete(self, lost: asyncio.Event) -> bool:
+        """Wait for the last stream; False when the client is lost before.
 
         Raises:
             TimeoutError: it did not come in time.
         """
-        async with asyncio.timeout(CREATION_SECONDS):
-            await self._complete.wait()
+        if self._complete.is_set():
+            return True
+        async with asyncio.timeout(CREATION_SECONDS), asyncio.TaskGroup() as group:
+            waits = [group.create_task(event.wait()) for event in (self._complete, lost)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for task in waits:
+                task.cancel()
+        return self._complete.is_set()
 
     def missing(self) -> str:
         """Return the names of streams that did not come."""

@@ -92,6 +92,18 @@ async def test_missing_streams_are_named() -> None:
     assert "no resize, stderr, stdout stream" in str(status_of(pieces)["message"])
 
 
+async def test_a_client_that_leaves_before_its_streams_ends_the_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command_streams, "CREATION_SECONDS", 600.0)
+    collector = StreamCollector(frozenset(NAMES))
+    connection = ClientConnection(SpdyConnection(), FakeTransport(), collector.take)
+    connection.begin([], b"\x80\x03\x00\x01\x00\x00\x00\x00")  # breaks the protocol
+    limits = SessionLimits(idle_seconds=3600.0)
+    outcome = await serve_command(connection, collector, exits, limits, json_status=True)
+    assert outcome.failure == "the client hung up before its streams had come"
+
+
 async def test_a_client_without_error_stream_is_just_closed() -> None:
     pieces, _ = await served(exits, opened=("stdin",))
     assert [(piece.id, piece.fin) for piece in pieces] == [(1, True)]
