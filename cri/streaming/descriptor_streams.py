@@ -22,6 +22,8 @@ class DescriptorReader:
         self._descriptor = descriptor
         self._block = block
         self._may_grow = True
+        self.failure: OSError | None = None
+        """What ended it, if that was no end of file."""
 
     async def read(self) -> bytes:
         """Return the next bytes, b"" at the end; a terminal's EIO and a broken socket are an end too."""
@@ -37,7 +39,8 @@ class DescriptorReader:
             block = os.read(self._descriptor, self._block)
         except (BlockingIOError, InterruptedError):
             return None
-        except OSError:
+        except OSError as error:
+            self.failure = error
             return b""
         if self._may_grow and len(block) >= _DEFAULT_PIPE:
             self._may_grow = False

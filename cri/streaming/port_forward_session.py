@@ -2,7 +2,8 @@
 
 Each is a pair of streams, data and error, that belong together by their request id. The pod is dialled from inside its
 network namespace. Either side can end its direction alone. Text on the error stream makes client-go give up all its
-connections, so it is sent for a dial that failed and for nothing else.
+connections, so it is sent for a dial that failed and for nothing else; a connection that the pod resets is logged, and reset towards
+the client.
 """
 
 import asyncio
@@ -98,7 +99,7 @@ class PortForwardSession:
             connection = await self._dial(pair.port, error)
             if connection is not None:
                 with connection:
-                    await _join(connection, data, error)
+                    await _join(connection, pair.port, data, error)
         finally:
             data.finish()
             error.finish()
@@ -116,11 +117,13 @@ class PortForwardSession:
             return None
 
 
-async def _join(connection: socket.socket, data: ClientStream, error: ClientStream) -> None:
+async def _join(
+    connection: socket.socket, port: int, data: ClientStream, error: ClientStream
+) -> None:
     """Copy both ways until both have ended, or the client is done with it."""
     async with asyncio.TaskGroup() as group:
         up = group.create_task(_to_pod(connection, data), name="to pod")
-        down = group.create_task(_from_pod(connection, data), name="from pod")
+        down = group.create_task(_from_pod(connection, port, data), name="from pod")
         gone = group.create_task(data.gone.wait(), name="client stream")
         await asyncio.wait({down, gone}, return_when=asyncio.FIRST_COMPLETED)
         if down.done():
@@ -138,12 +141,16 @@ async def _to_pod(connection: socket.socket, data: ClientStream) -> None:
             connection.shutdown(socket.SHUT_WR)
 
 
-async def _from_pod(connection: socket.socket, data: ClientStream) -> None:
+async def _from_pod(connection: socket.socket, port: int, data: ClientStream) -> None:
     reader = DescriptorReader(connection.fileno())
     while block := await reader.read():
         await data.write(block)
         await asyncio.sleep(0)  # neither side may ever have waited
-    data.finish()
+    if reader.failure is None:
+        data.finish()
+    else:
+        log.info("a connection to port %d was broken by the pod: %s", port, reader.failure.strerror)
+        data.reset()
 
 
 def _port(stream: ClientStream) -> int | None:

@@ -1,7 +1,9 @@
 """Port-forward: pairs of streams to ports of a pod."""
 
 import asyncio
+import logging
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -187,6 +189,26 @@ async def test_a_client_that_resets_lets_the_pod_go(
         await client.close()
         async with asyncio.timeout(10):
             await gone.wait()
+
+
+async def test_a_connection_that_the_pod_resets_is_reset_and_logged(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+
+    async with pod_port(monkeypatch, break_off):
+        client = await SpdyClient.connect(await forward_url(scene, 80), NAME)
+        with caplog.at_level(logging.INFO):
+            error, data = pair(client, 80, 0)
+            client.send(data, b"x")
+            await client.until(lambda: data in client.reset and error in client.ended)
+        assert client.data[error] == b""
+        assert "a connection to port 80 was broken by the pod: Connection reset" in caplog.text
+        await client.close()
 
 
 async def test_the_old_form_has_its_ports_from_the_request(
