@@ -108,6 +108,7 @@ async def _start(
         supervisor=supervisor,
         instruments=instruments,
         conditions=ask,
+        streaming=streaming.counts,
     )
     stack.push_async_callback(access.stop)
     await access.start()

@@ -7,7 +7,7 @@ verb.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cri.admin.http_messages import Reply
@@ -45,6 +45,7 @@ class OperatorAccess:
     supervisor: TaskSupervisor
     instruments: Instruments
     conditions: Callable[[], Sequence[Condition]]
+    streaming: Callable[[], Mapping[str, int]]
 
     def __post_init__(self) -> None:
         self._servers: list[HttpServer] = []
@@ -87,6 +88,7 @@ class OperatorAccess:
                 store=self.assembly.store,
                 root=str(self.assembly.store.root),
                 ready=lambda: {one.type: one.ready for one in self.conditions()},
+                streaming=self.streaming,
             )
         )
         self.supervisor.spawn_eternal(

@@ -1,11 +1,12 @@
-"""Gauges that are read off the node and the store at the moment they are asked for.
+"""Gauges that are read off the node, the store and the streaming server at the moment they are asked for.
 
 Reads memory and one statvfs of the store's own filesystem; never waits for an operation, a program or a lock.
 """
 
+import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +39,8 @@ class NodeGauges(Collector):
     """A directory on the store's filesystem."""
     ready: Callable[[], dict[str, bool]]
     """Conditions by name."""
+    streaming: Callable[[], Mapping[str, int]]
+    """What the streaming server holds, by kind."""
 
     def describe(self) -> list[Metric]:
         """Name nothing in advance: registration must not ask a node that is not there yet."""
@@ -62,6 +65,15 @@ class NodeGauges(Collector):
             "lading_events_dropped",
             "Events lost by listeners that did not keep up.",
             value=self.node.events.dropped,
+        )
+        streaming = GaugeMetricFamily(
+            "lading_streaming", "What the streaming server holds.", labels=["kind"]
+        )
+        for kind, number in self.streaming().items():
+            streaming.add_metric([kind], number)
+        yield streaming
+        yield GaugeMetricFamily(
+            "lading_tasks", "Tasks of the event loop.", value=len(asyncio.all_tasks())
         )
 
     def _pods(self) -> Counter[str]:

@@ -116,6 +116,14 @@ class StreamingServer:
             for task in late:
                 task.cancel()
 
+    def counts(self) -> dict[str, int]:
+        """Return what there is now: open sessions, URLs and connections that wait for one."""
+        return {
+            "sessions": len(self._sessions),
+            "waiting_urls": len(self._tokens),
+            "waiting_connections": len(self._waiting),
+        }
+
     # --- what handlers ask for
 
     def exec_url(

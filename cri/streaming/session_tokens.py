@@ -99,6 +99,11 @@ class SessionTokens:
         found = self._waiting.pop(path, None)
         return None if found is None else found[1]
 
+    def __len__(self) -> int:
+        """Return how many wait."""
+        self._forget_old()
+        return len(self._waiting)
+
     def _forget_old(self) -> None:
         now = self._clock()
         for path, (until, _) in tuple(self._waiting.items()):

@@ -48,6 +48,7 @@ async def test_operators_and_scrapers_are_served(tmp_path: Path) -> None:
         supervisor=supervisor,
         instruments=make_instruments(),
         conditions=lambda: (Condition(type="RuntimeReady", ready=False, reason="R", message="m"),),
+        streaming=lambda: {"sessions": 0},
     )
     await access.start()
     try:
@@ -57,6 +58,7 @@ async def test_operators_and_scrapers_are_served(tmp_path: Path) -> None:
         page = await answer(*await asyncio.open_unix_connection(path), "/metrics")
         assert 'lading_ready{condition="RuntimeReady"} 0.0' in page
         assert "lading_image_pulls_in_flight 0.0" in page
+        assert 'lading_streaming{kind="sessions"} 0.0' in page
     finally:
         await access.stop()
         await supervisor.stop()

@@ -21,6 +21,7 @@ async def test_the_page_shows_the_node_as_it_is(tmp_path: Path) -> None:
             store=FakeStore(images=[image_record()]),
             root=str(tmp_path),
             ready=lambda: {"RuntimeReady": True, "NetworkReady": False},
+            streaming=lambda: {"sessions": 3},
         )
     )
     text = generate_latest(registry).decode()
@@ -31,6 +32,8 @@ async def test_the_page_shows_the_node_as_it_is(tmp_path: Path) -> None:
         'lading_ready{condition="NetworkReady"} 0.0',
         'lading_store_bytes{kind="images"} 1.0',
         "lading_images 1.0",
+        'lading_streaming{kind="sessions"} 3.0',
+        "lading_tasks ",
         "lading_store_free_bytes ",
     ):
         assert line in text

@@ -68,6 +68,15 @@ async def test_sessions_are_limited(scene: Scene, monkeypatch: pytest.MonkeyPatc
     assert await status(await scene.exec_url(), *SPDY) == 503
 
 
+async def test_what_is_held_is_counted(scene: Scene) -> None:
+    assert set(scene.server.counts().values()) == {0}
+    url = await scene.exec_url()
+    assert scene.server.counts()["waiting_urls"] == 1
+    client = await SpdyClient.connect(url)
+    assert scene.server.counts() == {"sessions": 1, "waiting_urls": 0, "waiting_connections": 0}
+    await client.close()
+
+
 async def test_pings_are_answered_while_nothing_moves(scene: Scene) -> None:
     client = await SpdyClient.connect(await scene.exec_url())
     client.open_command("error", "stdout", "stderr")
