@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from cri.api import api_pb2
+from cri.streaming.certificate_making import generate_certificate
 from e2e.conftest import HANDLERS, PEER
 from e2e.daemon import Lading
 from e2e.images.catalogue import BUSYBOX
 from e2e.node import Node
 from e2e.session import Session
 from e2e.streaming_client import TRANSPORTS, built_client, run_reports
+from e2e.streaming_client.by_hand import connect
 from e2e.streaming_client.urls import exec_url
 
 pytestmark = pytest.mark.skipif(PEER, reason="about Lading's own settings")
@@ -52,6 +55,58 @@ def test_both_transports_work_over_a_generated_certificate(tls_node: Node, tmp_p
             assert (report.error, report.stdout_sha256) == ("", report.sent_sha256)
         # A pair that is gone is not generated under a running daemon; the loaded one goes on.
         (tmp_path / "tls.key").unlink(missing_ok=True)
+
+
+def served_certificate(url: str) -> bytes:
+    """Return what a new connection is shown."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with connect(url) as plain, context.wrap_socket(plain) as connection:
+        return connection.getpeercert(binary_form=True) or b""
+
+
+def in_der(path: Path) -> bytes:
+    """Return a certificate of a file."""
+    return ssl.PEM_cert_to_DER_cert(path.read_text())
+
+
+def test_changed_certificate_is_for_new_connections_and_open_ones_go_on(
+    tls_node: Node, tmp_path: Path
+) -> None:
+    container = tls_node.run().started()
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    first = in_der(certificate)
+    words = [str(built_client()), "command", "-stdin"]
+    url = exec_url(tls_node, container, "cat", stdin=True)
+    open_one = subprocess.Popen([*words, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert open_one.stdin is not None
+    assert open_one.stdout is not None
+
+    def echo(text: bytes) -> None:
+        assert open_one.stdin is not None
+        assert open_one.stdout is not None
+        open_one.stdin.write(text)
+        open_one.stdin.flush()
+        assert open_one.stdout.readline() == text
+
+    echo(b"under the first\n")
+    generate_certificate(tmp_path / "new.crt", tmp_path / "new.key")
+    second = in_der(tmp_path / "new.crt")
+    # A certificate whose key comes later, as rotation tools write them, must break nothing in between.
+    (tmp_path / "new.crt").rename(certificate)
+    assert served_certificate(exec_url(tls_node, container, "true")) == first
+    echo(b"between\n")
+    (tmp_path / "new.key").rename(key)
+    assert served_certificate(exec_url(tls_node, container, "true")) == second
+    echo(b"under the second\n")
+    key.write_text("no key at all")
+    assert served_certificate(exec_url(tls_node, container, "true")) == second
+    assert "the old one stays" in tls_node.daemon.log.read_text()
+    (report,) = run_reports([exec_url(tls_node, container, "echo", "fine")])
+    assert (report.error, report.stdout_bytes) == ("", 5)
+    open_one.stdin.close()
+    assert open_one.wait(30) == 0
+    open_one.stdout.close()
 
 
 def test_open_sessions_are_told_that_the_daemon_stops(tls_node: Node) -> None:

@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -36,6 +37,7 @@ import (
 
 type options struct {
 	transport          string
+	protocols          string
 	stdin, stderr, tty bool
 	width, height      uint
 	report             bool
@@ -62,6 +64,7 @@ func main() {
 	var given options
 	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
 	flags.StringVar(&given.transport, "transport", "spdy", "spdy or websocket")
+	flags.StringVar(&given.protocols, "protocols", "", "offer only these, comma separated")
 	flags.BoolVar(&given.stdin, "stdin", false, "send input")
 	flags.BoolVar(&given.stderr, "stderr", true, "take stderr (not with a terminal)")
 	flags.BoolVar(&given.tty, "tty", false, "the command has a terminal")
@@ -96,12 +99,23 @@ func config() *rest.Config {
 }
 
 func executor(given options, address string) (remotecommand.Executor, error) {
+	offered := strings.FieldsFunc(given.protocols, func(each rune) bool { return each == ',' })
 	if given.transport == "websocket" {
+		if len(offered) > 0 {
+			return remotecommand.NewWebSocketExecutorForProtocols(config(), "GET", address, offered...)
+		}
 		return remotecommand.NewWebSocketExecutor(config(), "GET", address)
 	}
 	target, err := url.Parse(address)
 	if err != nil {
 		return nil, err
+	}
+	if len(offered) > 0 {
+		round, upgrader, err := spdy.RoundTripperFor(config())
+		if err != nil {
+			return nil, err
+		}
+		return remotecommand.NewSPDYExecutorForProtocols(round, upgrader, "POST", target, offered...)
 	}
 	return remotecommand.NewSPDYExecutor(config(), "POST", target)
 }

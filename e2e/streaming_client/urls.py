@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from cri.api import api_pb2
+from e2e.command_line import CommandLine
 from e2e.cri_client import DEADLINE
 from e2e.daemon import Lading
 from e2e.kubelet_requests import ContainerShape, container_config
@@ -55,13 +56,37 @@ def interactive(
     return container
 
 
+def gauges(node: Node) -> dict[str, int]:
+    """Return what the daemon's own page says of its streaming server, and its tasks."""
+    found = {}
+    for line in CommandLine(node).curl("/metrics").splitlines():
+        name, _, value = line.rpartition(" ")
+        if name == "lading_tasks":
+            found["tasks"] = int(float(value))
+        elif name.startswith("lading_streaming{"):
+            found[name.split('"')[1]] = int(float(value))
+    return found
+
+
 @dataclass(frozen=True)
 class Holdings:
-    """What a daemon's process has open."""
+    """What a daemon's process has open, and what it says itself."""
 
     descriptors: int
     threads: int
     resident_kb: int
+    tasks: int
+    streaming: int
+    """Sessions and connections; URLs that nobody came for are none of them."""
+
+    def exceeds(self, other: Holdings) -> bool:
+        """Tell whether more is held; two threads are a pool's own affair, a few tasks other requests'."""
+        return (
+            self.descriptors > other.descriptors
+            or self.threads > other.threads + 2
+            or self.tasks > other.tasks + 3
+            or self.streaming > other.streaming
+        )
 
 
 def holdings(node: Node) -> Holdings:
@@ -70,8 +95,11 @@ def holdings(node: Node) -> Holdings:
     pid = node.daemon.process.pid
     with open(f"/proc/{pid}/status") as file:
         fields = dict(line.split(":", 1) for line in file)
+    own = gauges(node)
     return Holdings(
         descriptors=len(os.listdir(f"/proc/{pid}/fd")),
         threads=int(fields["Threads"]),
         resident_kb=int(fields["VmRSS"].split()[0]),
+        tasks=own["tasks"],
+        streaming=own["sessions"] + own["waiting_connections"],
     )
