@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import runtime.spec.request
@@ -40,6 +40,7 @@ from runtime.drivers.handler_choice import HandlerChoice, choose_default_handler
 from runtime.drivers.monitor_cgroup import MonitorCgroup, mounted_hierarchies
 from runtime.drivers.oci_runtime import OciRuntimeDriver
 from runtime.drivers.program import ProgramRunner
+from runtime.drivers.program_times import ProgramTimes
 from runtime.drivers.reaper import Reaper
 from runtime.host.linux_host import LinuxHost
 from runtime.host.upper_probe import why_no_upper
@@ -64,6 +65,8 @@ class Assembly:
     puller: Puller
     systemd_cgroups: bool
     findings: list[Finding]
+    cni_times: ProgramTimes = field(default_factory=ProgramTimes)
+    oci_times: ProgramTimes = field(default_factory=ProgramTimes)
 
 
 async def build_node(
@@ -79,6 +82,7 @@ async def build_node(
     host = LinuxHost(programs)
     systemd = uses_systemd_cgroups(settings.runtime.cgroup_driver)
     services = _driver_services(settings, paths, reaper, programs, supervisor, host)
+    cni_times = ProgramTimes()
     stack.callback(services.monitor_cgroup.stop)
     drivers = {
         name: OciRuntimeDriver(
@@ -99,21 +103,12 @@ async def build_node(
     stack.push_async_callback(database.close)
     pause = pause_program(settings)
     node = Node(
-        settings=NodeSettings(
-            root=paths.root,
-            state=paths.state,
-            containers_root=paths.containers_root,
-            boot_id=read_boot_id(),
-            pause_program=pause,
-            systemd_cgroups=systemd,
-            create_seconds=float(settings.runtime.create_timeout_seconds),
-            start_seconds=float(settings.runtime.start_timeout_seconds),
-        ),
+        settings=_node_settings(settings, paths, pause, systemd_cgroups=systemd),
         host=host,
         drivers=_as_drivers(drivers),
         default_handler=choice.name,
         features=features,
-        network=_network(settings, programs),
+        network=_network(settings, programs, cni_times),
         images=StoreRootfs(store),
         db=database,
         supervisor=supervisor,
@@ -126,6 +121,23 @@ async def build_node(
         puller=Puller(store, pull_settings(settings), ProgramWorkerLauncher(programs), supervisor),
         systemd_cgroups=systemd,
         findings=_findings(facts, features, choice, pause) + await check_writable_layers(paths),
+        cni_times=cni_times,
+        oci_times=services.times,
+    )
+
+
+def _node_settings(
+    settings: Settings, paths: NodePaths, pause: Path, *, systemd_cgroups: bool
+) -> NodeSettings:
+    return NodeSettings(
+        root=paths.root,
+        state=paths.state,
+        containers_root=paths.containers_root,
+        boot_id=read_boot_id(),
+        pause_program=pause,
+        systemd_cgroups=systemd_cgroups,
+        create_seconds=float(settings.runtime.create_timeout_seconds),
+        start_seconds=float(settings.runtime.start_timeout_seconds),
     )
 
 
@@ -265,13 +277,14 @@ def _driver_services(
     )
 
 
-def _network(settings: Settings, programs: ProgramRunner) -> CniNetwork:
+def _network(settings: Settings, programs: ProgramRunner, times: ProgramTimes) -> CniNetwork:
     wanted = settings.network
     return CniNetwork(
         programs,
         configuration_directory=Path(wanted.cni_conf_dir),
         plugin_directories=[Path(directory) for directory in wanted.cni_bin_dirs],
         plugin_timeout_seconds=float(wanted.cni_timeout_seconds),
+        times=times,
     )
 
 

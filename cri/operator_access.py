@@ -82,6 +82,8 @@ class OperatorAccess:
         node = self.assembly.node
         node.operations.observer = self.instruments
         self.assembly.puller.observer = self.instruments
+        self.assembly.cni_times.listener = self.instruments.cni_called
+        self.assembly.oci_times.listener = self.instruments.runtime_called
         self.instruments.registry.register(
             NodeGauges(
                 node=node,

@@ -7,7 +7,6 @@ so that the daemon stays small and its loop stays quick.
 
 import asyncio
 import os
-import secrets
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from image.model.records import ImageRecord, RegistryAuth
 from image.model.reference import Reference, parse_bare_name, parse_reference
 from image.pull_settings import PullSettings
 from image.running_pull import PullObserver, RunningPull
+from image.shared_pull import SharedPull
 from image.store.image_store import ImageStore, PullSpace
 from image.worker.archive_question import ArchiveListing, ask_archive
 from image.worker.daemon_side import PullConversation, ask_tags, worker_pool
@@ -77,24 +77,6 @@ class _Key:
     entry: int = 0
 
 
-class _SharedPull:
-    """A running pull and those who wait for it."""
-
-    def __init__(self) -> None:
-        self.result: asyncio.Future[ImageRecord] = asyncio.get_running_loop().create_future()
-        self.listeners: list[Callable[[PullEvent], None]] = []
-        self.waiters = 0
-        self.callers: list[str] = []
-        self.id = secrets.token_hex(4)
-        self.picture = PullPicture(time.monotonic)
-        self.task: asyncio.Task[None] | None = None
-
-    def tell(self, event: PullEvent) -> None:
-        self.picture.take(event)
-        for listener in tuple(self.listeners):
-            listener(event)
-
-
 class Puller:
     """Pulls images into one store."""
 
@@ -121,9 +103,19 @@ class Puller:
                 bytes_per_second=settings.max_bytes_per_second,
             ),
             images=store.list_images,
+            observer=observer,
         )
-        self.observer = observer
-        self._running: dict[_Key, _SharedPull] = {}
+        self._observer = observer
+        self._running: dict[_Key, SharedPull] = {}
+
+    @property
+    def observer(self) -> PullObserver | None:
+        """Who hears of pulls and requests."""
+        return self._observer
+
+    @observer.setter
+    def observer(self, observer: PullObserver) -> None:
+        self._observer = self._neighbours.observer = observer
 
     async def pull(
         self,
@@ -148,6 +140,8 @@ class Puller:
         if present is not None:
             if on_event:
                 on_event(PullEvent(status=f"Status: Image is up to date for {reference}"))
+            if self._observer is not None:
+                self._observer.pull_ended(PullPicture(time.monotonic).outcome(""))
             return present
         return await self._join(_Key(reference, wanted, auth), on_event, caller)
 
@@ -244,11 +238,10 @@ class Puller:
         """End a running pull; all who wait for it are told. False when there is none of this id."""
         for key, shared in tuple(self._running.items()):
             if shared.id == pull_id:
-                _fail(
-                    shared,
+                shared.fail(
                     Unavailable(
                         str(key.reference), "was cancelled by an operator", reason="PullCancelled"
-                    ),
+                    )
                 )
                 if shared.task is not None:
                     shared.task.cancel()
@@ -278,7 +271,7 @@ class Puller:
     ) -> ImageRecord:
         shared = self._running.get(key)
         if shared is None:
-            shared = self._running[key] = _SharedPull()
+            shared = self._running[key] = SharedPull()
             shared.task = self._supervisor.spawn(
                 self._run(key, shared), name=f"pull {key.reference}"
             )
@@ -296,7 +289,7 @@ class Puller:
             if shared.waiters == 0 and not shared.result.done():
                 self._abandon(key, shared)
 
-    def _abandon(self, key: _Key, shared: _SharedPull) -> None:
+    def _abandon(self, key: _Key, shared: SharedPull) -> None:
         """End a pull that nobody waits for any more; one who comes later starts anew."""
         if self._running.get(key) is shared:
             del self._running[key]
@@ -304,31 +297,31 @@ class Puller:
         if shared.task is not None:
             shared.task.cancel()
 
-    async def _run(self, key: _Key, shared: _SharedPull) -> None:
+    async def _run(self, key: _Key, shared: SharedPull) -> None:
         """Pull, and give the outcome to all who wait; never raises but when cancelled."""
         reason = "Cancelled"
         try:
             record = await self._pull(key, shared)
         except ImageError as error:
             reason = error.reason
-            _fail(shared, error)
+            shared.fail(error)
         except Exception as error:  # noqa: BLE001 - the waiters get it; the supervisor would only log it
             failure = Internal(str(key.reference), f"pull failed: {type(error).__name__}: {error}")
             failure.__cause__ = error
             reason = failure.reason
-            _fail(shared, failure)
+            shared.fail(failure)
         else:
             reason = ""
             if not shared.result.done():
                 shared.result.set_result(record)
         finally:
-            if self.observer is not None:
-                self.observer.pull_ended(shared.picture.outcome(reason))
+            if self._observer is not None:
+                self._observer.pull_ended(shared.picture.outcome(reason))
             shared.result.cancel()
             if self._running.get(key) is shared:
                 del self._running[key]
 
-    async def _pull(self, key: _Key, shared: _SharedPull) -> ImageRecord:
+    async def _pull(self, key: _Key, shared: SharedPull) -> ImageRecord:
         space = await self._store.begin_pull()
         try:
             known = self._suitable(key.reference, key.platform) if key.reference.tag else None
@@ -340,7 +333,7 @@ class Puller:
             await space.close()
 
     async def _converse(
-        self, key: _Key, shared: _SharedPull, space: PullSpace, known: ImageRecord | None
+        self, key: _Key, shared: SharedPull, space: PullSpace, known: ImageRecord | None
     ) -> ImageRecord:
         conversation = PullConversation(
             space,
@@ -389,10 +382,3 @@ class Puller:
             circuits=self._neighbours.circuits(),
             limits=settings.transport,
         )
-
-
-def _fail(shared: _SharedPull, error: ImageError) -> None:
-    if not shared.result.done():
-        shared.result.set_exception(error)
-        # Joined pulls may all have left by now; an exception that nobody fetches would be reported as lost.
-        shared.result.exception()

@@ -6,10 +6,11 @@ Pure declarations; `image.pull` fills them in.
 from dataclasses import dataclass
 from typing import Protocol
 
+from image.worker.neighbours import RequestObserver
 from image.worker.pull_picture import PullOutcome, PullPicture, PullView
 
 
-class PullObserver(Protocol):
+class PullObserver(RequestObserver, Protocol):
     """Hears of every pull that ended; metrics implement it."""
 
     def pull_ended(self, outcome: PullOutcome) -> None:

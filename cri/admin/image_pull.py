@@ -178,12 +178,14 @@ def pull_fields(one: RunningPull) -> dict[str, object]:
         "bytes_per_second": round(view.bytes_per_second),
         "seconds_left": round(left / view.bytes_per_second) if view.bytes_per_second else None,
         "source": view.source,
+        "waiting_for": view.waiting_for,
         "layers": [
             {
                 "digest": layer.digest,
                 "phase": layer.phase,
                 "bytes": layer.current_bytes,
                 "total_bytes": layer.total_bytes,
+                "waiting_for": layer.waiting_for,
             }
             for layer in view.layers
         ],

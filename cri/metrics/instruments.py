@@ -18,6 +18,8 @@ RPC_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 60, 120, 240)
 PULL_BUCKETS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
 LAG_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.25, 1, 5)
 
+MAX_REGISTRIES = 20
+MAX_PLUGINS = 20
 MAX_WORDS = 40
 """Values of one open label; the 41st word and all after it are `other`."""
 
@@ -46,7 +48,9 @@ class Instruments:
         ProcessCollector(registry=self.registry)
         self._make_call_instruments()
         self._make_operation_instruments()
+        self._make_program_instruments()
         self._make_image_instruments()
+        self._make_registry_instruments()
         self._loop_lag = Histogram(
             "lading_event_loop_lag_seconds",
             "How much later than asked for the event loop woke a task.",
@@ -56,6 +60,7 @@ class Instruments:
         build = Info("lading_build", "What runs.", registry=self.registry)
         build.info({"version": version, "cri": cri_version})
         self._reasons, self._stages = Words(), Words(100)
+        self._registries, self._plugins = Words(MAX_REGISTRIES), Words(MAX_PLUGINS)
 
     def _make_call_instruments(self) -> None:
         self._rpc_seconds = Histogram(
@@ -90,6 +95,36 @@ class Instruments:
             "lading_oom_kills", "Containers whose memory ran out.", registry=self.registry
         )
 
+    def _make_program_instruments(self) -> None:
+        self._cni_seconds = Histogram(
+            "lading_cni_duration_seconds",
+            "How long CNI plugins took, failed calls too.",
+            ["plugin", "verb", "outcome"],
+            buckets=RPC_BUCKETS,
+            registry=self.registry,
+        )
+        self._oci_seconds = Histogram(
+            "lading_oci_runtime_duration_seconds",
+            "How long OCI runtimes took, failed calls too; create includes the monitor's start.",
+            ["handler", "verb", "outcome"],
+            buckets=RPC_BUCKETS,
+            registry=self.registry,
+        )
+
+    def _make_registry_instruments(self) -> None:
+        self._requests = Counter(
+            "lading_registry_requests",
+            "Requests of pulls to registries: 2xx to 5xx, or failed when no answer came.",
+            ["registry", "class"],
+            registry=self.registry,
+        )
+        self._retries = Counter(
+            "lading_registry_retries",
+            "Requests that failed at every endpoint and were made again later.",
+            ["reason"],
+            registry=self.registry,
+        )
+
     def _make_image_instruments(self) -> None:
         self._pull_seconds = Histogram(
             "lading_image_pull_duration_seconds",
@@ -98,10 +133,23 @@ class Instruments:
             buckets=PULL_BUCKETS,
             registry=self.registry,
         )
+        self._phase_seconds = Histogram(
+            "lading_image_pull_phase_duration_seconds",
+            "How long pulls were in each phase.",
+            ["phase"],
+            buckets=PULL_BUCKETS,
+            registry=self.registry,
+        )
         self._pull_bytes = Counter(
             "lading_image_pull_bytes",
-            "Bytes moved by pulls: downloaded, or not because the layer was here.",
+            "Bytes of blobs: fetched (download), or not because the layer was here (reused).",
             ["phase"],
+            registry=self.registry,
+        )
+        self._cache_hits = Counter(
+            "lading_image_cache_hits",
+            "What pulls did not have to fetch: whole images, or layers of others.",
+            ["kind"],
             registry=self.registry,
         )
         self._pull_layers = Counter(
@@ -142,10 +190,33 @@ class Instruments:
         """Take note of a pull."""
         self._pull_seconds.labels("ok" if not outcome.reason else "error").observe(outcome.seconds)
         self._pull_bytes.labels("download").inc(outcome.downloaded_bytes)
+        self._pull_bytes.labels("reused").inc(outcome.present_bytes)
+        for phase, spent in outcome.phase_seconds.items():
+            self._phase_seconds.labels(phase).observe(spent)
         self._pull_layers.labels("downloaded").inc(outcome.layers_made)
         self._pull_layers.labels("present").inc(outcome.layers_present)
+        if not outcome.reason and not outcome.layers_made:
+            self._cache_hits.labels("image").inc()
+        else:
+            self._cache_hits.labels("layer").inc(outcome.layers_present)
         if outcome.reason:
             self._pull_failures.labels(self._reasons.of(outcome.reason)).inc()
+
+    def registry_answered(self, host: str, answer: str) -> None:
+        """Take note of a request to a registry."""
+        self._requests.labels(self._registries.of(host), answer).inc()
+
+    def request_retried(self, reason: str) -> None:
+        """Take note of a request that is made again."""
+        self._retries.labels(self._reasons.of(reason)).inc()
+
+    def cni_called(self, plugin: str, verb: str, outcome: str, seconds: float) -> None:
+        """Take note of a CNI plugin's call."""
+        self._cni_seconds.labels(self._plugins.of(plugin), verb, outcome).observe(seconds)
+
+    def runtime_called(self, handler: str, verb: str, outcome: str, seconds: float) -> None:
+        """Take note of an OCI runtime's call."""
+        self._oci_seconds.labels(handler, verb, outcome).observe(seconds)
 
     def loop_lagged(self, seconds: float) -> None:
         """Take note of how late the loop was."""

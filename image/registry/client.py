@@ -33,6 +33,7 @@ from image.registry.endpoint_rounds import Habits
 from image.registry.http_transport import HttpTransport
 from image.registry.node_knowledge import NodeKnowledge
 from image.registry.referrers import list_referrers
+from image.registry.request_listener import RequestListener
 from image.registry.resolve import ManifestResolver
 from image.registry.resolved_image import ResolvedImage
 from image.registry.tags import list_tags
@@ -55,6 +56,7 @@ class RegistryClient:
         limits: TransportLimits | None = None,
         retry: RetryPolicy | None = None,
         health: EndpointHealth | None = None,
+        listener: RequestListener | None = None,
     ) -> None:
         self._rules = node.rules
         self._transport = HttpTransport(
@@ -63,10 +65,13 @@ class RegistryClient:
             user_agent=user_agent,
             limits=limits or TransportLimits(),
         )
-        self._habits = Habits(policy=retry or RetryPolicy(), health=health or EndpointHealth())
+        self._habits = Habits(
+            policy=retry or RetryPolicy(), health=health or EndpointHealth(), listener=listener
+        )
         self._group = asyncio.TaskGroup()
         self._probes: list[asyncio.Task[None]] = []
-        self._caller = EndpointCaller(self._transport, AuthorizationSource(self._transport))
+        authorization = AuthorizationSource(self._transport)
+        self._caller = EndpointCaller(self._transport, authorization, listener)
         self._node_credentials = node.credentials
         self._distrusted: dict[tuple[str, Digest], None] = {}
         self._served: dict[str, str] = {}

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from image.errors import FailedPrecondition, PermissionDenied
 from image.model.reference import Reference
@@ -26,6 +26,7 @@ from image.protocol.retry_policy import parse_retry_after
 from image.registry.bearer_token import Audience, AuthorizationSource
 from image.registry.credentials import Credential
 from image.registry.http_transport import HttpResponse, HttpTransport, Request
+from image.registry.request_listener import RequestListener
 
 Headers = tuple[tuple[str, str], ...]
 Method = Literal["GET", "HEAD"]
@@ -34,9 +35,15 @@ Method = Literal["GET", "HEAD"]
 class EndpointCaller:
     """Sends requests of one repository to its endpoints."""
 
-    def __init__(self, transport: HttpTransport, authorization: AuthorizationSource) -> None:
+    def __init__(
+        self,
+        transport: HttpTransport,
+        authorization: AuthorizationSource,
+        listener: RequestListener | None = None,
+    ) -> None:
         self._transport = transport
         self._authorization = authorization
+        self._listener = listener
 
     @contextlib.asynccontextmanager
     async def get(
@@ -63,7 +70,7 @@ class EndpointCaller:
         offered = None if endpoint.is_foreign else self._authorization.known_header(audience)
         async with contextlib.AsyncExitStack() as open_answers:
             request = _request(endpoint, url, headers, offered, method)
-            response = await open_answers.enter_async_context(self._transport.request(request))
+            response = await self._sent(open_answers, endpoint, request)
             # a challenge of whoever we were redirected to is not the endpoint's (rule C1)
             is_its_own = response.origin == endpoint.origin and not endpoint.is_foreign
             if response.status == 401 and is_its_own:
@@ -73,10 +80,27 @@ class EndpointCaller:
                     raise _unexpected(endpoint, response, body)
                 await open_answers.aclose()
                 request = _request(endpoint, url, headers, answer, method)
-                response = await open_answers.enter_async_context(self._transport.request(request))
+                response = await self._sent(open_answers, endpoint, request)
             if response.status not in accepted:
                 raise _unexpected(endpoint, response, await response.read_capped(MAX_ERROR_BODY))
             yield response
+
+    async def _sent(
+        self, open_answers: contextlib.AsyncExitStack, endpoint: Endpoint, request: Request
+    ) -> HttpResponse:
+        try:
+            response = await open_answers.enter_async_context(self._transport.request(request))
+        except EndpointFailure:
+            self._tell(endpoint, "failed")
+            raise
+        self._tell(endpoint, f"{response.status // 100}xx")
+        return response
+
+    def _tell(self, endpoint: Endpoint, answer: str) -> None:
+        if self._listener is not None:
+            # what descriptors point to is anybody's host: one word for all of them
+            host = "foreign" if endpoint.is_foreign else urlsplit(endpoint.url).netloc
+            self._listener.answered(host, answer)
 
     async def reaches(self, endpoint: Endpoint) -> bool:
         """Tell whether anything answers at `endpoint`; sends nothing private."""

@@ -14,6 +14,7 @@ from image.protocol.endpoint_outcome import FailureKind, Outcome, final_error
 from image.protocol.mirror_rules import Endpoint
 from image.protocol.retry_policy import RetryPolicy
 from image.registry.endpoint_health import EndpointHealth
+from image.registry.request_listener import RequestListener
 
 _FINAL_AT_ORIGIN = frozenset({FailureKind.UNAUTHORISED, FailureKind.NOT_FOUND, FailureKind.REFUSED})
 
@@ -24,6 +25,7 @@ class Habits:
 
     policy: RetryPolicy
     health: EndpointHealth = field(default_factory=EndpointHealth)
+    listener: RequestListener | None = None
 
 
 class EndpointRounds:
@@ -100,5 +102,7 @@ class EndpointRounds:
         if wait is None:
             raise self._final_error()
         self._retry_after = None
+        if self._habits.listener is not None:
+            self._habits.listener.pauses(wait, self.outcomes[-1])
         await asyncio.sleep(wait)
         self._waiting = list(self._useful)

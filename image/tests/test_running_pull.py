@@ -31,6 +31,12 @@ class Never:
     def pull_ended(self, outcome: PullOutcome) -> None:
         self.ended.append(outcome)
 
+    def registry_answered(self, host: str, answer: str) -> None:
+        raise AssertionError
+
+    def request_retried(self, reason: str) -> None:
+        raise AssertionError
+
 
 async def test_a_pull_shows_its_callers_and_is_cancelled(tmp_path: Path) -> None:
     store, tasks, never = await ImageStore.open(tmp_path), TaskKeeper(), Never()

@@ -1,11 +1,33 @@
 """The registry client of one worker: its settings from the request, and what it learns of endpoints told to the daemon."""
 
 from image.protocol.circuit_breaker import Circuit
+from image.protocol.endpoint_outcome import Outcome
 from image.registry.client import RegistryClient
 from image.registry.endpoint_health import EndpointHealth
 from image.registry.node_knowledge import NodeKnowledge
 from image.worker.daemon_door import DaemonDoor
-from image.worker.messages import WorkerRequest, circuit_fields
+from image.worker.messages import (
+    RETRYING,
+    PullEvent,
+    WorkerRequest,
+    circuit_fields,
+    event_message,
+)
+
+
+class _Teller:
+    """Tells the daemon of requests and pauses; see `RequestListener`."""
+
+    def __init__(self, door: DaemonDoor) -> None:
+        self._door = door
+
+    def answered(self, host: str, answer: str) -> None:
+        self._door.tell({"kind": "request", "host": host, "answer": answer})
+
+    def pauses(self, seconds: float, last: Outcome) -> None:
+        self._door.tell({"kind": "retry", "reason": last.kind.value})
+        status = f"{RETRYING}{seconds:.0f} s: {last}"
+        self._door.tell(event_message(PullEvent(status=status)))
 
 
 def make_client(request: WorkerRequest, door: DaemonDoor, node: NodeKnowledge) -> RegistryClient:
@@ -20,4 +42,5 @@ def make_client(request: WorkerRequest, door: DaemonDoor, node: NodeKnowledge) -
         no_proxy=request.no_proxy,
         limits=request.limits,
         health=EndpointHealth(known=dict(request.circuits), listener=tell),
+        listener=_Teller(door),
     )

@@ -132,6 +132,10 @@ class PullConversation:
                 self._give_slot_back()
             case "circuit":
                 self._note_circuit(message)
+            case "request":
+                self._neighbours.note_request(message.text("host"), message.text("answer"))
+            case "retry":
+                self._neighbours.note_retry(message.text("reason"))
             case "error":
                 raise read_error(message)
             case _:

@@ -27,7 +27,7 @@ from image.store.layer_tree import LayerTree
 from image.store.unpack_tar import UnpackLimits
 from image.worker.daemon_door import DaemonDoor
 from image.worker.layer_pipeline import LayerPipeline, first_cause
-from image.worker.messages import PullEvent, WorkerRequest, summary_fields
+from image.worker.messages import WAITING_FOR, PullEvent, WorkerRequest, summary_fields
 from image.worker.progress import LayerProgress
 
 Fetch = Callable[[Descriptor], AsyncGenerator[bytes, None]]
@@ -158,6 +158,7 @@ class LayerMaking:
             chain_id = layer.record.chain_id
             state = states[chain_id]
             if state == ClaimState.BUSY:
+                layer.progress.say(f"{WAITING_FOR}another pull")
                 answer = await self._door.ask({"kind": "wait", "chain": chain_id})
                 state = dict(answer.text_map("states"))[chain_id]
                 if state == ClaimState.YOURS:  # the other pull failed

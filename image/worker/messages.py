@@ -36,6 +36,13 @@ _ERRORS = {
 }
 
 
+RETRYING = "Retrying in "
+"""How the status begins of an event that says when endpoints are asked again, and why."""
+
+WAITING_FOR = "Waiting for "
+"""How the status begins of a layer that waits for something besides its turn."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PullEvent:
     """One step of a pull, for whoever watches."""

@@ -7,10 +7,23 @@ nothing heavy, and believes a worker only within what could be true.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 from image.model.records import ImageRecord, LayerRecord
 from image.protocol.circuit_breaker import MAX_CIRCUITS, Circuit, bounded
 from image.worker.download_slots import DownloadSlots
+
+_ANSWERS = frozenset({"1xx", "2xx", "3xx", "4xx", "5xx", "failed"})
+
+
+class RequestObserver(Protocol):
+    """Counts what workers tell of registries; must not wait or raise."""
+
+    def registry_answered(self, host: str, answer: str) -> None:
+        """Take note of a request: `2xx` to `5xx`, or `failed`."""
+
+    def request_retried(self, reason: str) -> None:
+        """Take note that all endpoints of a request failed for now."""
 
 
 class Neighbours:
@@ -21,7 +34,9 @@ class Neighbours:
         *,
         slots: DownloadSlots | None = None,
         images: Callable[[], Iterable[ImageRecord]] = tuple,
+        observer: RequestObserver | None = None,
     ) -> None:
+        self.observer = observer
         self.slots = slots or DownloadSlots()
         self._images = images
         self._in_flight: Counter[str] = Counter()
@@ -49,6 +64,16 @@ class Neighbours:
         """Forget blobs that `begin` gave out."""
         self._in_flight.subtract(blobs)
         self._in_flight = +self._in_flight
+
+    def note_request(self, host: str, answer: str) -> None:
+        """Hand on that a worker asked a registry; nonsense is dropped."""
+        if self.observer is not None and answer in _ANSWERS and len(host) <= 255:
+            self.observer.registry_answered(host, answer)
+
+    def note_retry(self, reason: str) -> None:
+        """Hand on that a worker asks again later; nonsense is dropped."""
+        if self.observer is not None and len(reason) <= 32:
+            self.observer.request_retried(reason)
 
     def circuits(self) -> tuple[tuple[str, Circuit], ...]:
         """Give the endpoints that could not be reached."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from image.errors import ImageError
 from image.model.descriptor import Descriptor
-from image.model.digest import Digest
+from image.model.digest import Digest, digest_hex
 from image.model.image_config import ImageConfig, parse_image_config
 from image.model.json_document import JsonObject
 from image.model.platform import Platform, host_platform, parse_platform
@@ -42,6 +42,7 @@ from image.worker.gathering import Gathered
 from image.worker.layer_making import LayerMaking, plan_layers
 from image.worker.layer_pipeline import first_cause
 from image.worker.messages import (
+    WAITING_FOR,
     PullEvent,
     WorkerRequest,
     commit_message,
@@ -213,6 +214,10 @@ class PullJob:
     ) -> AsyncGenerator[bytes, None]:
         """Fetch a blob when it is this image's turn, and not faster than the node's limit allows."""
         size = sum(max(layer.size, 0) for layer in image.layers)
+        layer = digest_hex(blob.digest)[:12]
+        self._tell(
+            PullEvent(status=f"{WAITING_FOR}a download slot", layer=layer, total=max(blob.size, 0))
+        )
         await self._door.ask({"kind": "slot", "size": size})
         budget = ByteBudget(now=time.monotonic())
         try:

@@ -5,9 +5,9 @@ Pure but for the clock that is handed in. Events are believed for display only; 
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from image.worker.messages import PullEvent
+from image.worker.messages import RETRYING, WAITING_FOR, PullEvent
 
 RATE_SECONDS = 5.0
 """The rate is that of the last seconds: long enough to be steady, short enough to show a stall."""
@@ -27,6 +27,8 @@ class LayerPicture:
     current_bytes: int
     total_bytes: int
     """0 while unknown."""
+    waiting_for: str = ""
+    """Besides its turn among the layers of its image: `a download slot`, `another pull`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,8 @@ class PullView:
     phase_seconds: Mapping[str, float]
     """How long it was in each phase so far."""
     layers: tuple[LayerPicture, ...]
+    waiting_for: str = ""
+    """What the whole pull waits for; empty while bytes move."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +60,9 @@ class PullOutcome:
     downloaded_bytes: int
     layers_made: int
     layers_present: int
+    present_bytes: int = 0
+    """Of the blobs that were not fetched, as far as they are known."""
+    phase_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class PullPicture:
@@ -70,6 +77,7 @@ class PullPicture:
         self._ending = False
         self._spent: Counter[str] = Counter()
         self._since = self.started
+        self._retry = (0.0, "")
 
     def take(self, event: PullEvent) -> None:
         """Take one event."""
@@ -78,6 +86,8 @@ class PullPicture:
             self._take_layer(event)
         elif event.status.startswith("Serving from "):
             self._source = event.status.removeprefix("Serving from ")
+        elif event.status.startswith(RETRYING):
+            self._take_pause(event.status.removeprefix(RETRYING))
         elif event.status.startswith("Status: "):
             self._ending = True
 
@@ -91,19 +101,24 @@ class PullPicture:
             total_bytes=sum(one.total_bytes for one in fetched),
             bytes_per_second=self._rate(),
             source=self._source,
-            phase_seconds={name: spent / 1e6 for name, spent in self._spent.items()},
+            phase_seconds=self._spent_seconds(),
             layers=tuple(self._layers.values()),
+            waiting_for=self._waiting_for(),
         )
 
     def outcome(self, reason: str) -> PullOutcome:
         """Return the pull as ended now; `reason` is empty when it succeeded."""
+        self._note_time()
+        present = [one for one in self._layers.values() if one.phase == "present"]
         phases = [one.phase for one in self._layers.values()]
         return PullOutcome(
             seconds=self._clock() - self.started,
             reason=reason,
             downloaded_bytes=self._downloaded(),
             layers_made=phases.count("done"),
-            layers_present=phases.count("present"),
+            layers_present=len(present),
+            present_bytes=sum(one.total_bytes for one in present),
+            phase_seconds=self._spent_seconds(),
         )
 
     def _take_layer(self, event: PullEvent) -> None:
@@ -130,9 +145,31 @@ class PullPicture:
             case _:
                 phase = "waiting"
         self._layers[event.layer] = LayerPicture(
-            digest=event.layer, phase=phase, current_bytes=current, total_bytes=total
+            digest=event.layer,
+            phase=phase,
+            current_bytes=current,
+            total_bytes=total,
+            waiting_for=_waited_for(event.status, old) if phase == "waiting" else "",
         )
         self._sample()
+
+    def _take_pause(self, text: str) -> None:
+        seconds, _, cause = text.partition(" s: ")
+        if seconds.isdecimal():
+            self._retry = (self._clock() + int(seconds[:6]), cause)
+
+    def _waiting_for(self) -> str:
+        until, cause = self._retry
+        left = until - self._clock()
+        if left > 0 and not self._rate():
+            return f"its next try in {left:.0f} s ({cause})"
+        if any(one.phase in ("downloading", "unpacking") for one in self._layers.values()):
+            return ""
+        waits = {one.waiting_for for one in self._layers.values() if one.waiting_for}
+        return " and ".join(sorted(waits))
+
+    def _spent_seconds(self) -> dict[str, float]:
+        return {name: spent / 1e6 for name, spent in self._spent.items()}
 
     def _downloaded(self) -> int:
         return sum(one.current_bytes for one in self._layers.values() if one.phase != "present")
@@ -165,3 +202,10 @@ class PullPicture:
         if phases & {"downloading", "waiting"}:
             return "downloading"
         return "unpacking"
+
+
+def _waited_for(status: str, old: LayerPicture | None) -> str:
+    """Return what a waiting layer waits for; one that only waits its turn may have been told more before."""
+    if status.startswith(WAITING_FOR):
+        return status.removeprefix(WAITING_FOR)
+    return old.waiting_for if old else ""

@@ -21,6 +21,7 @@ from runtime.drivers.cni_plugin import PluginCall, PluginRunner
 from runtime.drivers.pod_network import Attachment, AttachResult, NetworkCondition
 from runtime.drivers.port_mapping import capability_arguments
 from runtime.drivers.program import Programs
+from runtime.drivers.program_times import ProgramTimes
 from runtime.errors import Internal, PodRuntimeError, Unavailable
 from runtime.formats.cni_config import (
     Json,
@@ -56,6 +57,7 @@ class CniNetwork:
         plugin_timeout_seconds: float = DEFAULT_PLUGIN_SECONDS,
         ip_preference: IpPreference = "ipv4",
         environment: Mapping[str, str] | None = None,
+        times: ProgramTimes | None = None,
     ) -> None:
         self._directory = configuration_directory
         self._ip_preference = ip_preference
@@ -64,6 +66,7 @@ class CniNetwork:
             plugin_directories,
             timeout_seconds=plugin_timeout_seconds,
             environment=environment or {},
+            times=times,
         )
         self._pods: dict[str, tuple[asyncio.Lock, int]] = {}
         self._status_problem = ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runtime.drivers.cni_conf_dir import find_plugin
 from runtime.drivers.program import SEARCH_PATH, ProgramResult, Programs
+from runtime.drivers.program_times import ProgramTimes
 from runtime.errors import DeadlineExceeded, Internal, PodRuntimeError, Unavailable
 from runtime.formats.cni_result import CniError, CniResult, parse_error, parse_result
 
@@ -46,11 +47,13 @@ class PluginRunner:
         *,
         timeout_seconds: float,
         environment: Mapping[str, str],
+        times: ProgramTimes | None = None,
     ) -> None:
         self._programs = programs
         self.directories = tuple(directories)
         self._timeout_seconds = timeout_seconds
         self._environment = environment
+        self._times = times or ProgramTimes()
 
     async def add(self, call: PluginCall) -> CniResult:
         """Run ADD and return its result.
@@ -58,7 +61,8 @@ class PluginRunner:
         Raises:
             PodRuntimeError: it failed, was silent, or printed no result.
         """
-        ended = await self._run(call)
+        with self._times.timed(call.plugin, call.verb):
+            ended = await self._run(call)
         try:
             return parse_result(ended.stdout, INTERFACE)
         except ValueError as error:
@@ -77,7 +81,8 @@ class PluginRunner:
         Raises:
             PodRuntimeError: it failed or was silent.
         """
-        await self._run(call)
+        with self._times.timed(call.plugin, call.verb):
+            await self._run(call)
 
     async def _run(self, call: PluginCall) -> ProgramResult:
         path = find_plugin(call.plugin, self.directories)

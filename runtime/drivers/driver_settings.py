@@ -3,12 +3,13 @@
 Plain values; each limit states its reason. Paths are this instance's own, so that instances never see each other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime.drivers.exit_files import ExitFiles
 from runtime.drivers.monitor_cgroup import MonitorCgroup
 from runtime.drivers.program import ProgramRunner
+from runtime.drivers.program_times import ProgramTimes
 from runtime.drivers.reaper import Reaper
 from runtime.drivers.supervisor import Supervisor
 from runtime.host.cgroup_layout import CgroupLayout
@@ -53,3 +54,5 @@ class DriverServices:
     exit_files: ExitFiles
     monitor_cgroup: MonitorCgroup
     cgroups: CgroupLayout
+    times: ProgramTimes = field(default_factory=ProgramTimes)
+    """Hears of every call of an OCI runtime."""

@@ -124,7 +124,8 @@ class ExecLauncher:
                 stderr=command.stderr,
             )
             try:
-                pid = await self._started(program, files, command)
+                with self._command.timed("exec"):
+                    pid = await self._started(program, files, command)
             except asyncio.CancelledError:
                 await self._undo(program, files, mark)
                 raise

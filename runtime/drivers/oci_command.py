@@ -5,11 +5,13 @@ monitors and keeps no state.
 """
 
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from runtime.drivers.driver_settings import OciRuntimeSettings
 from runtime.drivers.failure_causes import runtime_failure
 from runtime.drivers.program import SEARCH_PATH, ProgramResult, Programs
+from runtime.drivers.program_times import ProgramTimes, TimedCall
 from runtime.errors import DeadlineExceeded, Internal, PodRuntimeError, Unavailable
 from runtime.formats.oci_state import OciState, parse_list
 from runtime.formats.runtime_log import first_error
@@ -36,11 +38,24 @@ def find_program(name: str, subject: str) -> str:
 class OciCommand:
     """One runtime program with its global arguments."""
 
-    def __init__(self, programs: Programs, settings: OciRuntimeSettings) -> None:
+    def __init__(
+        self,
+        programs: Programs,
+        settings: OciRuntimeSettings,
+        *,
+        times: ProgramTimes | None = None,
+        handler: str = "",
+    ) -> None:
+        self._times = times or ProgramTimes()
+        self._handler = handler
         self._programs = programs
         self._settings = settings
         self.name = Path(settings.program).name
         self._found = ""
+
+    def timed(self, verb: str) -> AbstractContextManager[TimedCall]:
+        """Time the block as a call of this verb; `try_call` does so itself."""
+        return self._times.timed(self._handler or self.name, verb)
 
     def program(self, subject: str) -> str:
         """Return the runtime's absolute path.
@@ -71,12 +86,14 @@ class OciCommand:
         """
         limit = timeout_seconds or self._settings.command_timeout_seconds
         systemd = ("--systemd-cgroup",) if self._settings.systemd_cgroup else ()
-        result = await self._programs.run(
-            (self.program(subject), *self.global_arguments(), *systemd, *arguments),
-            timeout_seconds=limit,
-            subject=subject,
-            stdin=stdin,
-        )
+        with self.timed(arguments[0]) as call:
+            result = await self._programs.run(
+                (self.program(subject), *self.global_arguments(), *systemd, *arguments),
+                timeout_seconds=limit,
+                subject=subject,
+                stdin=stdin,
+            )
+            call.outcome = "ok" if result.exit_code == 0 and not result.timed_out else "error"
         if result.timed_out:
             raise DeadlineExceeded(
                 subject,

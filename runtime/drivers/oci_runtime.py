@@ -52,7 +52,7 @@ class OciRuntimeDriver:
         self.name = name
         self._settings = settings
         self._services = services
-        self._command = OciCommand(services.programs, settings)
+        self._command = OciCommand(services.programs, settings, times=services.times, handler=name)
         self._start_limit = asyncio.Semaphore(max(1, settings.max_parallel_starts))
         self._monitors = MonitorStart(services, settings, self._command)
 
@@ -87,7 +87,8 @@ class OciRuntimeDriver:
             _log.debug("spec of %s: %s", request.id, request.spec)
             since = self._services.reaper.mark()
             try:
-                started = await self._monitors.create(request)
+                with self._command.timed("create"):
+                    started = await self._monitors.create(request)
                 return self._handle(request, started, since)
             except BaseException:
                 await self._undo(request.id, request.bundle)

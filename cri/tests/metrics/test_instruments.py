@@ -14,7 +14,13 @@ def page(instruments: Instruments) -> str:
 
 def outcome(reason: str) -> PullOutcome:
     return PullOutcome(
-        seconds=3, reason=reason, downloaded_bytes=700, layers_made=2, layers_present=1
+        seconds=3,
+        reason=reason,
+        downloaded_bytes=700,
+        layers_made=2,
+        layers_present=1,
+        present_bytes=50,
+        phase_seconds={"downloading": 1.5},
     )
 
 
@@ -26,6 +32,10 @@ async def test_everything_noted_is_on_the_page() -> None:
     instruments.pull_ended(outcome(""))
     instruments.pull_ended(outcome("RegistryUnavailable"))
     instruments.loop_lagged(0.002)
+    instruments.registry_answered("r.test:5000", "4xx")
+    instruments.request_retried("throttled")
+    instruments.cni_called("bridge", "ADD", "ok", 0.2)
+    instruments.runtime_called("crun", "start", "error", 0.2)
     operation = Operation(Ticket(kind="run", key="k", subject="run x"))
     now = asyncio.get_running_loop().time()
     operation.stages = [Stage("mount", now - 0.5, now), Stage("open", now)]
@@ -42,6 +52,13 @@ async def test_everything_noted_is_on_the_page() -> None:
         'lading_image_pull_bytes_total{phase="download"} 1400.0',
         'lading_image_pull_failures_total{reason="RegistryUnavailable"} 1.0',
         'lading_build_info{cri="v1",version="1.2"} 1.0',
+        'lading_image_pull_bytes_total{phase="reused"} 100.0',
+        'lading_image_pull_phase_duration_seconds_count{phase="downloading"} 2.0',
+        'lading_image_cache_hits_total{kind="layer"} 2.0',
+        'lading_registry_requests_total{class="4xx",registry="r.test:5000"} 1.0',
+        'lading_registry_retries_total{reason="throttled"} 1.0',
+        'lading_cni_duration_seconds_count{outcome="ok",plugin="bridge",verb="ADD"} 1.0',
+        'lading_oci_runtime_duration_seconds_count{handler="crun",outcome="error",verb="start"} 1.0',
         "process_resident_memory_bytes",
     ):
         assert line in text
@@ -51,3 +68,21 @@ async def test_everything_noted_is_on_the_page() -> None:
 def test_open_words_are_counted_as_other_beyond_a_number() -> None:
     words = Words(2)
     assert [words.of(one) for one in ("a", "b", "c", "a")] == ["a", "b", "other", "a"]
+
+
+def test_a_pull_that_made_no_layer_is_a_hit_of_the_whole_image() -> None:
+    instruments = Instruments(version="1.2", cri_version="v1")
+    instruments.pull_ended(
+        PullOutcome(seconds=0, reason="", downloaded_bytes=0, layers_made=0, layers_present=3)
+    )
+    assert 'lading_image_cache_hits_total{kind="image"} 1.0' in page(instruments)
+
+
+def test_registries_beyond_twenty_are_one_series() -> None:
+    instruments = Instruments(version="1.2", cri_version="v1")
+    for number in range(30):
+        instruments.registry_answered(f"r{number}.test", "2xx")
+    text = page(instruments)
+    assert 'registry="r19.test"' in text
+    assert 'registry="r20.test"' not in text
+    assert 'lading_registry_requests_total{class="2xx",registry="other"} 10.0' in text

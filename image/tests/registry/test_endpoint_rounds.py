@@ -107,3 +107,35 @@ def test_pause_between_rounds_is_the_policys(
     finally:
         loop.close()
     assert shortest <= passed <= longest + 0.1
+
+
+class Pauses:
+    """Keeps the pauses."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[float, str]] = []
+
+    def answered(self, host: str, answer: str) -> None:
+        raise AssertionError
+
+    def pauses(self, seconds: float, last: Outcome) -> None:
+        self.told.append((seconds, last.kind.value))
+
+
+def test_a_pause_between_rounds_is_told_with_its_cause() -> None:
+    pauses = Pauses()
+
+    async def wait() -> None:
+        state = EndpointRounds("it", [ORIGIN], Habits(policy=PATIENT, listener=pauses))
+        await state.wait_next()
+        state.note_failure(failed(FailureKind.THROTTLED, retry_after=17.0))
+        await state.wait_next()
+
+    loop = looptime.new_event_loop()
+    try:
+        loop.run_until_complete(wait())
+    finally:
+        loop.close()
+    ((seconds, kind),) = pauses.told
+    assert kind == "throttled"
+    assert seconds >= 17

@@ -41,12 +41,18 @@ async def test_dead_mirror_is_told_once_and_asked_last_afterwards(
             await client.resolve(name, platform=platform, auth=None)
     told = await daemon.receive()
     assert told is not None
+    assert (told.text("host"), told.text("answer")) == (mirror.host, "failed")
+    told = await daemon.receive()
+    assert told is not None
     assert told.text("kind") == "circuit"
     assert told.text("url") == f"{mirror.url}/v2"
     assert told.integer("failures") == 1
     assert told.integer("open_until_ms") > 0
     await worker.close()
-    assert await daemon.receive() is None
+    answers = []
+    while (told := await daemon.receive()) is not None:
+        answers.append((told.text("kind"), told.text("host"), told.text("answer")))
+    assert set(answers) == {("request", registry.host, "2xx")}
     await daemon.close()
 
 

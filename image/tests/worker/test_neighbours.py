@@ -52,3 +52,27 @@ def test_memory_of_endpoints_is_bounded() -> None:
     for number in range(MAX_CIRCUITS + 1):
         neighbours.note_circuit(str(number), 1, 0.0)
     assert len(neighbours.circuits()) == 1
+
+
+class Counts:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+
+    def registry_answered(self, host: str, answer: str) -> None:
+        self.told.append((host, answer))
+
+    def request_retried(self, reason: str) -> None:
+        self.told.append((reason,))
+
+
+def test_requests_are_counted_and_nonsense_is_not() -> None:
+    counts = Counts()
+    for neighbours in (Neighbours(), Neighbours(observer=counts)):
+        neighbours.note_request("r.test", "2xx")
+        neighbours.note_request("r.test", "2yz")
+        neighbours.note_request("r" * 300, "2xx")
+        neighbours.note_retry("throttled")
+        neighbours.note_retry("t" * 100)
+    assert counts.told == [("r.test", "2xx"), ("throttled",)]

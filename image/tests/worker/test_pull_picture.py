@@ -63,3 +63,42 @@ def test_a_lying_worker_cannot_fill_the_memory() -> None:
     for number in range(MAX_LAYERS + 5):
         picture.take(event("Waiting", str(number)))
     assert len(picture.now().layers) == MAX_LAYERS
+
+
+def test_what_a_pull_waits_for_is_told_while_nothing_moves() -> None:
+    clock = Clock()
+    picture = PullPicture(clock)
+    picture.take(event("Waiting", "aa", total=100))
+    assert picture.now().waiting_for == ""
+    picture.take(event("Waiting for a download slot", "aa", total=100))
+    picture.take(event("Waiting", "aa", total=100))
+    picture.take(event("Waiting for another pull", "bb", total=100))
+    view = picture.now()
+    assert view.waiting_for == "a download slot and another pull"
+    assert [one.waiting_for for one in view.layers] == ["a download slot", "another pull"]
+    picture.take(event("Downloading", "aa", 1, 100))
+    assert picture.now().waiting_for == ""
+
+
+def test_a_pause_between_tries_is_counted_down() -> None:
+    clock = Clock()
+    picture = PullPicture(clock)
+    picture.take(event("Retrying in 30 s: https://r.test: 429 TOOMANYREQUESTS"))
+    clock.now += 10
+    told = picture.now().waiting_for
+    assert told == "its next try in 20 s (https://r.test: 429 TOOMANYREQUESTS)"
+    clock.now += 20
+    assert picture.now().waiting_for == ""
+    picture.take(event("Retrying in a moment"))
+    assert picture.now().waiting_for == ""
+
+
+def test_the_outcome_has_the_time_of_each_phase_and_what_was_spared() -> None:
+    clock = Clock()
+    picture = PullPicture(clock)
+    clock.now += 2
+    picture.take(event("Already exists", "bb", total=900))
+    clock.now += 1
+    outcome = picture.outcome("")
+    assert outcome.phase_seconds == {"resolving": 2, "unpacking": 1}
+    assert outcome.present_bytes == 900
