@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cri.admin.condition_times import ConditionTimes
 from cri.admin.http_messages import Reply
 from cri.admin.http_server import HttpServer
 from cri.admin.parts import AdminParts, ConditionFact, Versions
@@ -49,6 +50,7 @@ class OperatorAccess:
 
     def __post_init__(self) -> None:
         self._servers: list[HttpServer] = []
+        self._times = ConditionTimes(self._facts)
         self._pins = Pins(
             self.assembly.store.root,
             self.assembly.store,
@@ -99,6 +101,7 @@ class OperatorAccess:
         self.supervisor.spawn(
             watch_exits(node.events, self.instruments.container_ended), name="count exits"
         )
+        self.supervisor.spawn_eternal(self._times.watch(), name="watch conditions")
         self.supervisor.spawn_eternal(self._end_pins(), name="end pins")
 
     async def _end_pins(self) -> None:
@@ -116,7 +119,7 @@ class OperatorAccess:
             store=self.assembly.store,
             puller=self.assembly.puller,
             pins=self._pins,
-            conditions=self._facts,
+            conditions=self._times.facts,
             versions=Versions(
                 daemon=VERSION,
                 cri=CRI_VERSION,

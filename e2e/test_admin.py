@@ -95,6 +95,9 @@ def test_metrics_follow_what_happens(node: Node, lading: CommandLine) -> None:
         'lading_stage_duration_seconds_count{operation="run",stage=',
         'lading_container_exits_total{reason="Error"}',
         'lading_ready{condition="NetworkReady"} 1.0',
+        'lading_cni_duration_seconds_count{outcome="ok",plugin="bridge",verb="ADD"}',
+        f'lading_oci_runtime_duration_seconds_count{{handler="{node.handler}",outcome="ok",verb="create"}}',
+        f'lading_oci_runtime_duration_seconds_count{{handler="{node.handler}",outcome="ok",verb="start"}}',
         "lading_event_loop_lag_seconds_count",
     ):
         assert any(line.startswith(start) for line in page.splitlines()), start

@@ -21,6 +21,8 @@ class ConditionFact:
     reason: str
     message: str
     """What is wrong and what to do about it; empty when ready."""
+    since_ns: int = 0
+    """Since when it is so; 0 while unknown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

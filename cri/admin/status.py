@@ -6,7 +6,7 @@ import time
 from cri.admin.arguments import Arguments
 from cri.admin.operations import all_operations
 from cri.admin.parts import AdminParts
-from cri.admin.texts import seconds
+from cri.admin.texts import rfc3339, seconds
 from runtime.records.container import ContainerState
 from runtime.records.sandbox import SandboxState
 
@@ -21,7 +21,14 @@ async def status(parts: AdminParts, arguments: Arguments) -> dict[str, object]:
         "schema": "lading.status/v1",
         "verdict": "ready" if ready else "not ready",
         "conditions": [
-            {"type": one.type, "ready": one.ready, "reason": one.reason, "message": one.message}
+            {
+                "type": one.type,
+                "ready": one.ready,
+                "reason": one.reason,
+                "message": one.message,
+                "since": rfc3339(one.since_ns),
+                "seconds": seconds((time.time_ns() - one.since_ns) / 1e9) if one.since_ns else 0,
+            }
             for one in conditions
         ],
         "counts": _counts(parts),

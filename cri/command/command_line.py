@@ -3,6 +3,7 @@
 A verb's module is imported when that verb, or its help, is asked for. Never prints a traceback for a fault of the user.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import ClassVar
@@ -58,6 +59,10 @@ def lading() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
+    if "_LADING_COMPLETE" in os.environ:  # a shell asks; nobody else pays for the import
+        from cri.command.completion import register
+
+        register()
     try:
         outcome: object = lading.main(list(arguments), prog_name="lading", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
+from cri.config import Settings
 from cri.config_reader import Configuration, read_configuration
 from cri.config_render import default_file, shown_values, value_lines
 
@@ -24,18 +25,36 @@ def command() -> None:
     """Show the defaults, check the configuration, show what is in force."""
 
 
+@exits(asks_daemon=False)
 @command.command("default")
-def default() -> int:
-    """Print a configuration file with every key, its default and the reason for it."""
-    click.echo(default_file(), nl=False)
+@_json_option
+def default(*, as_json: bool) -> int:
+    r"""Print a configuration file with every key, its default and the reason for it.
+
+    \b
+    Examples:
+      lading config default > /etc/lading/config.toml
+    """
+    if as_json:
+        values = shown_values(Settings())
+        click.echo(json.dumps({"schema": "lading.config-default/v1", "values": values}))
+    else:
+        click.echo(default_file(), nl=False)
     return ExitCode.OK
 
 
+@exits(findings="there are errors", asks_daemon=False)
 @command.command("check")
 @_file_option
 @_json_option
 def check(*, file: Path | None, as_json: bool) -> int:
-    """Find every fault of the configuration, each with file, line and key. Exit 3 when there is one."""
+    r"""Find every fault of the configuration, each with file, line and key.
+
+    \b
+    Examples:
+      lading config check
+      lading config check --config ./new.toml && systemctl restart lading
+    """
     configuration = read_configuration(file)
     if as_json:
         click.echo(_as_json(configuration, "lading.config-check/v1"))
@@ -44,12 +63,19 @@ def check(*, file: Path | None, as_json: bool) -> int:
     return ExitCode.FINDINGS if configuration.findings else ExitCode.OK
 
 
+@exits(findings="there are errors", asks_daemon=False)
 @command.command("show")
 @_file_option
 @click.option("--diff", is_flag=True, help="Only what differs from the defaults.")
 @_json_option
 def show(*, file: Path | None, diff: bool, as_json: bool) -> int:
-    """Print every setting that a daemon started now would use, and where it comes from."""
+    r"""Print every setting that a daemon started now would use, and where it comes from.
+
+    \b
+    Examples:
+      lading config show --diff
+      lading config show --json | jq .values.image
+    """
     configuration = read_configuration(file)
     if configuration.findings:
         _print_findings(configuration)

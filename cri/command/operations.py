@@ -3,12 +3,14 @@
 import click
 
 from cri.command.daemon_client import Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
+from cri.command.names import operation_ids
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import duration, flag, number, table
 from image.model.json_document import JsonObject
 
 
+@exits(findings="--stuck found some")
 @click.group("operations", invoke_without_command=True)
 @click.option(
     "--stuck", is_flag=True, help="Only what waits unusually long; exit 3 if there is any."
@@ -45,15 +47,25 @@ def command(
     return ExitCode.FINDINGS if stuck and found else ExitCode.OK
 
 
+@exits(ExitCode.NOT_FOUND)
 @command.command("show")
-@click.argument("id")
+@click.argument("id", shell_complete=operation_ids)
 @ADMIN
 @JSON
-def show(*, id: str, admin: str, as_json: bool) -> int:
-    """Show one operation with its stages."""
+@QUIET
+def show(*, id: str, admin: str, as_json: bool, quiet: bool) -> int:
+    r"""Show one operation with its stages, and how long each took.
+
+    \b
+    Examples:
+      lading operations show 8c1f
+    """
     answer = Daemon(admin).ask("operation", id=id)
     if as_json:
         print_json(answer)
+        return ExitCode.OK
+    if quiet:
+        click.echo(answer.text("stage"))
         return ExitCode.OK
     waiters = answer.integer("waiters")
     click.echo(
@@ -74,13 +86,19 @@ def show(*, id: str, admin: str, as_json: bool) -> int:
     return ExitCode.OK
 
 
+@exits(ExitCode.NOT_FOUND)
 @command.command("cancel")
-@click.argument("id")
+@click.argument("id", shell_complete=operation_ids)
 @ADMIN
 @JSON
 @QUIET
 def cancel(*, id: str, admin: str, as_json: bool, quiet: bool) -> int:
-    """Undo one operation; those who wait for it are told."""
+    r"""Undo one operation; those who wait for it are told. What can no longer be undone is refused (exit 1).
+
+    \b
+    Examples:
+      lading operations cancel 8c1f
+    """
     answer = Daemon(admin).ask("operation/cancel", id=id)
     if as_json:
         print_json(answer)

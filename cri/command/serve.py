@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
 from cri.config import Settings
 from cri.config_reader import read_configuration
 
 
+@exits(asks_daemon=False)
 @click.command("serve")
 @click.option(
     "--config",

@@ -5,7 +5,7 @@ import time
 import click
 
 from cri.command.daemon_client import CommandError, Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import count, duration, flag, number, size
 from image.model.json_document import JsonObject
@@ -13,6 +13,7 @@ from image.model.json_document import JsonObject
 _POLL_SECONDS = 0.2
 
 
+@exits(findings="the node is not ready")
 @click.command("status")
 @click.option("--wait", is_flag=True, help="Wait until the node is ready.")
 @click.option(
@@ -64,12 +65,19 @@ def status_lines(answer: JsonObject) -> list[str]:
     lines = []
     for condition in answer.children("conditions"):
         if not flag(condition, "ready"):
-            reason = condition.text("reason")
-            lines.append(f"NOT READY ({condition.text('type')}): {condition.text('message')}")
-            if reason and reason not in lines[-1]:
-                lines[-1] += f" [{reason}]"
+            lines += _unready_lines(condition)
     lines = lines or [f"ready, up for {duration(number(answer, 'uptime_seconds'))}"]
     return [*lines, *_work_lines(answer)]
+
+
+def _unready_lines(condition: JsonObject) -> list[str]:
+    spent, reason = number(condition, "seconds"), condition.text("reason")
+    since = f" for {duration(spent)}" if spent else ""
+    cause, _, action = condition.text("message").rpartition("; ")
+    told = f"NOT READY{since} ({condition.text('type')}): {cause or action}"
+    if reason and reason not in told:
+        told += f" [{reason}]"
+    return [told, f"  action  {action}"] if cause else [told]
 
 
 def _work_lines(answer: JsonObject) -> list[str]:
@@ -92,7 +100,7 @@ def _work_lines(answer: JsonObject) -> list[str]:
         f"{images} in {store.text('path')}, {free} free",
     ]
     if work.integer("stuck"):
-        lines.append("action  lading operations --stuck")
+        lines.append("  action  lading operations --stuck")
     if answer.integer("cleanups_pending"):
         waiting = count(answer.integer("cleanups_pending"), "clean-up")
         lines.append(f"{waiting} failed and will be tried again; see the daemon's log")

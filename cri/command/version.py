@@ -5,13 +5,14 @@ import json
 import click
 
 from cri.command.daemon_client import CommandError, Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
 from cri.command.options import ADMIN, JSON, QUIET
 from cri.command.texts import flag
 from cri.version import CRI_API_VERSION, CRI_VERSION, STATE_SCHEMA, VERSION
 from image.model.json_document import JsonObject
 
 
+@exits(asks_daemon=False)
 @click.command("version")
 @ADMIN
 @JSON

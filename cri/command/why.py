@@ -3,14 +3,16 @@
 import click
 
 from cri.command.daemon_client import Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
+from cri.command.names import image_objects
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import age, number, short, size
 from image.model.json_document import JsonObject
 
 
+@exits(ExitCode.NOT_FOUND)
 @click.command("why")
-@click.argument("object", metavar="image:REF|image:DIGEST")
+@click.argument("object", metavar="image:REF|image:DIGEST", shell_complete=image_objects)
 @ADMIN
 @JSON
 @QUIET

@@ -6,9 +6,10 @@ import sys
 
 import click
 
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
 
 
+@exits(findings="something was left behind or went wrong", asks_daemon=False)
 @click.command("demo")
 @click.option(
     "--handler",

@@ -1,24 +1,30 @@
 """`lading image export`: write images into an archive that every tool reads."""
 
+import json
 import sys
 from pathlib import Path
 
 import click
 
 from cri.command.daemon_client import CommandError, Daemon
-from cri.command.exit_codes import ExitCode
-from cri.command.options import ADMIN, QUIET
+from cri.command.exit_codes import ExitCode, exits
+from cri.command.names import image_names
+from cri.command.options import ADMIN, JSON, QUIET
 from cri.command.texts import count, size
 
 
+@exits(ExitCode.NOT_FOUND)
 @click.command("export")
-@click.argument("references", metavar="REF...", nargs=-1, required=True)
+@click.argument("references", metavar="REF...", nargs=-1, required=True, shell_complete=image_names)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File to write; default: stdout."
 )
 @ADMIN
+@JSON
 @QUIET
-def command(*, references: tuple[str, ...], output: Path | None, admin: str, quiet: bool) -> int:
+def command(
+    *, references: tuple[str, ...], output: Path | None, admin: str, as_json: bool, quiet: bool
+) -> int:
     r"""Write images into a tar in the form of an OCI layout. Layers go out unpacked, under a new manifest digest.
 
     \b
@@ -45,7 +51,11 @@ def command(*, references: tuple[str, ...], output: Path | None, admin: str, qui
         raise CommandError(
             f"{name}: cannot be written: {error.strerror}", ExitCode.FAILED
         ) from error
-    if not quiet:
+    if as_json:
+        fields = {"images": list(references), "bytes": total, "file": str(output or "")}
+        document = {"schema": "lading.image-export/v1", **fields}
+        click.echo(json.dumps(document), err=output is None)
+    elif not quiet:
         done = f"exported {count(len(references), 'image')}, {size(total)}"
         click.echo(f"{done} to {output}" if output else done, err=output is None)
     return ExitCode.OK

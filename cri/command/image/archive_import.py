@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cri.command.daemon_client import CommandError, Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import count, number, short, size
 from image.model.json_document import JsonObject
@@ -16,6 +16,7 @@ from image.store.tar_writer import END, file_header, padding
 _CHUNK = 1 << 20
 
 
+@exits()
 @click.command("import")
 @click.argument("source", metavar="FILE|DIRECTORY|-")
 @click.option("--name", default="", metavar="REPOSITORY", help="For images that have only a tag.")

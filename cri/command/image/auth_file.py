@@ -1,53 +1,48 @@
-"""Credentials out of docker's config.json, for the registry of one reference. Reads that file alone.
+"""Credentials out of docker's config.json, for the registry of one reference: from the file, or from a helper it names.
 
-A credential goes to the daemon over the admin socket and is used for one pull; it is never printed.
+A credential goes to the daemon over the admin socket and is used for one pull; it is never printed. The same reader as
+the daemon's, so that a file means the same in both places.
 """
 
+import os
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from cri.command.daemon_client import CommandError
 from cri.command.exit_codes import ExitCode
 from image.errors import ImageError
-from image.model.json_document import JsonObject, parse_json_object
-from image.model.reference import DEFAULT_DOMAIN, parse_reference
-
-_MAX_BYTES = 4 * 1024 * 1024
-_HUB = ("https://index.docker.io/v1/", "index.docker.io", "docker.io")
+from image.model.records import RegistryAuth
+from image.model.reference import parse_reference
+from image.protocol.docker_config import MAX_CONFIG_BYTES, StoredCredential, parse_docker_config
 
 
 def auth_for(file: Path, reference: str) -> Mapping[str, str]:
     """Return the credential for a reference's registry, empty when the file has none.
 
     Raises:
-        CommandError: the file cannot be read, or the reference is none.
+        CommandError: the file cannot be read, its helper fails, or the reference is none.
     """
     try:
-        domain = parse_reference(reference).domain
-        document = parse_json_object(file.read_bytes(), subject=str(file), max_bytes=_MAX_BYTES)
-        entry = _entry(document, domain)
+        wanted = parse_reference(reference)
+        with file.open("rb") as stream:
+            config = parse_docker_config(stream.read(MAX_CONFIG_BYTES + 1), path=str(file))
+        stored = config.find(wanted.domain, wanted.path)
+        auth = _opened(stored) if stored else None
     except OSError as error:
         raise CommandError(f"{file}: cannot be read: {error.strerror}", ExitCode.USAGE) from error
     except ImageError as error:
         raise CommandError(str(error), ExitCode.USAGE) from error
-    if entry is None:
-        return {}
-    return {
-        "username": entry.text("username", default=""),
-        "password": entry.text("password", default=""),
-        "auth": entry.text("auth", default=""),
-        "identity_token": entry.text("identitytoken", default=""),
-        "registry_token": entry.text("registrytoken", default=""),
-        "server_address": domain,
-    }
+    return asdict(replace(auth, server_address=wanted.domain)) if auth else {}
 
 
-def _entry(document: JsonObject, domain: str) -> JsonObject | None:
-    auths = document.child("auths")
-    if auths is None:
-        return None
-    wanted = _HUB if domain == DEFAULT_DOMAIN else (domain, f"https://{domain}")
-    for name in auths.fields:
-        if name in wanted or name.rstrip("/") in wanted:
-            return auths.child(name)
-    return None
+def _opened(stored: StoredCredential) -> RegistryAuth | None:
+    if not stored.helper:
+        return stored.auth
+    import asyncio  # a helper is rare, and these cost 50 ms
+
+    from image.registry.credential_helper import SEARCH_PATH, ask_helper
+
+    # The operator runs it, so it is looked for where the operator's shell would.
+    path = os.environ.get("PATH", SEARCH_PATH)
+    return asyncio.run(ask_helper(stored.helper, stored.server, path=path))

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import click
 
 from cri.command.daemon_client import Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import count, duration, flag, number, short, size
 from image.model.json_document import JsonObject
 
 
+@exits(findings="damage is left")
 @click.command("fsck")
 @click.option("--repair", is_flag=True, help="Fetch again what is damaged.")
 @ADMIN

@@ -5,14 +5,16 @@ import json
 import click
 
 from cri.command.daemon_client import Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
+from cri.command.names import image_names
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import age, number, short, size, table
 from image.model.json_document import JsonObject
 
 
+@exits(ExitCode.NOT_FOUND)
 @click.command("inspect")
-@click.argument("reference", metavar="REF")
+@click.argument("reference", metavar="REF", shell_complete=image_names)
 @ADMIN
 @JSON
 @QUIET

@@ -3,14 +3,16 @@
 import click
 
 from cri.command.daemon_client import Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
+from cri.command.names import image_names
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import flag
 from image.model.json_document import JsonObject
 
 
+@exits(ExitCode.NOT_FOUND)
 @click.command("pin")
-@click.argument("reference", metavar="REF")
+@click.argument("reference", metavar="REF", shell_complete=image_names)
 @click.option("--name", default="operator", show_default=True, help="Why, in one word.")
 @click.option("--until", default="", metavar="TIME", help="End: 2027-01-31 or 2027-01-31T12:00Z.")
 @ADMIN
@@ -33,8 +35,9 @@ def pin(*, reference: str, name: str, until: str, admin: str, as_json: bool, qui
     return ExitCode.OK
 
 
+@exits(ExitCode.NOT_FOUND)
 @click.command("unpin")
-@click.argument("reference", metavar="REF")
+@click.argument("reference", metavar="REF", shell_complete=image_names)
 @click.option("--name", default="", help="Only the pin of this name.")
 @ADMIN
 @JSON

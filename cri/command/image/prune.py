@@ -3,12 +3,13 @@
 import click
 
 from cri.command.daemon_client import Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import count, flag, number, short, size, table
 from image.model.json_document import JsonObject
 
 
+@exits()
 @click.command("prune")
 @click.option("--dry-run", is_flag=True, help="Only say what would go, and how many bytes.")
 @ADMIN

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from cri.command.daemon_client import CommandError, Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
 from cri.command.image.auth_file import auth_for
 from cri.command.image.pull_lines import done_line, pull_line
+from cri.command.names import image_names
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from image.model.json_document import JsonObject
 
@@ -18,8 +19,9 @@ _LINE_SECONDS = 5.0
 """A log gets a line now and then, no control codes."""
 
 
+@exits(ExitCode.NOT_FOUND)
 @click.command("pull")
-@click.argument("references", metavar="REF...", nargs=-1, required=True)
+@click.argument("references", metavar="REF...", nargs=-1, required=True, shell_complete=image_names)
 @click.option(
     "--platform", default="", metavar="OS/ARCH", help="Another platform than this host's."
 )

@@ -3,12 +3,13 @@
 import click
 
 from cri.command.daemon_client import Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
 from cri.command.image.pull_lines import pull_line
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import duration, number
 
 
+@exits()
 @click.command("pulls")
 @ADMIN
 @JSON

@@ -3,14 +3,16 @@
 import click
 
 from cri.command.daemon_client import CommandError, Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
+from cri.command.names import image_names
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import flag, number, short, size
 from image.model.json_document import JsonObject
 
 
+@exits(ExitCode.NOT_FOUND, ExitCode.REFUSED)
 @click.command("rm")
-@click.argument("references", metavar="REF...", nargs=-1, required=True)
+@click.argument("references", metavar="REF...", nargs=-1, required=True, shell_complete=image_names)
 @click.option("--force", is_flag=True, help="Also when used or pinned; containers keep running.")
 @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
 @ADMIN

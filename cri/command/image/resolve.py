@@ -5,15 +5,17 @@ from pathlib import Path
 import click
 
 from cri.command.daemon_client import Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
 from cri.command.image.auth_file import auth_for
+from cri.command.names import image_names
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import duration, flag, number
 from image.model.json_document import JsonObject
 
 
+@exits(findings="no place serves it")
 @click.command("resolve")
-@click.argument("reference", metavar="REF")
+@click.argument("reference", metavar="REF", shell_complete=image_names)
 @click.option(
     "--auth-file", type=click.Path(path_type=Path), help="Credentials in docker's config.json form."
 )

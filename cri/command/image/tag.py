@@ -3,13 +3,15 @@
 import click
 
 from cri.command.daemon_client import Daemon
-from cri.command.exit_codes import ExitCode
+from cri.command.exit_codes import ExitCode, exits
+from cri.command.names import image_names
 from cri.command.options import ADMIN, JSON, QUIET, print_json
 from cri.command.texts import short
 
 
+@exits(ExitCode.NOT_FOUND)
 @click.command("tag")
-@click.argument("source", metavar="REF")
+@click.argument("source", metavar="REF", shell_complete=image_names)
 @click.argument("target", metavar="NEW")
 @ADMIN
 @JSON

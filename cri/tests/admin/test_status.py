@@ -1,9 +1,11 @@
 """Status is the node in one answer."""
 
+import time
+
 from cri.admin.arguments import Arguments
 from cri.admin.parts import ConditionFact
 from cri.admin.status import status
-from cri.tests.admin.conftest import APP, Site, running_pull
+from cri.tests.admin.conftest import APP, Site, rows, running_pull
 
 
 async def test_a_ready_node_is_counted(site: Site) -> None:
@@ -24,6 +26,15 @@ async def test_a_ready_node_is_counted(site: Site) -> None:
 
 
 async def test_one_condition_makes_the_node_unready(site: Site) -> None:
-    bad = ConditionFact(type="NetworkReady", ready=False, reason="R", message="no network")
+    since = time.time_ns() - 41 * 10**9
+    bad = ConditionFact(
+        type="NetworkReady", ready=False, reason="R", message="no network", since_ns=since
+    )
     site.conditions.append(bad)
-    assert (await status(site.parts, Arguments({})))["verdict"] == "not ready"
+    answer = await status(site.parts, Arguments({}))
+    assert answer["verdict"] == "not ready"
+    told = rows(answer, "conditions")[1]
+    passed = told["seconds"]
+    assert isinstance(passed, float)
+    assert passed >= 41
+    assert str(told["since"]).endswith("Z")

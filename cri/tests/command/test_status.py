@@ -11,6 +11,8 @@ def answer(*, ready: bool = True, stuck: int = 0) -> dict[str, object]:
         "ready": ready,
         "reason": "NoConfig",
         "message": "no network configuration; install the add-on",
+        "since": "2026-01-01T00:00:00Z",
+        "seconds": 41,
     }
     return {
         "schema": "lading.status/v1",
@@ -54,7 +56,10 @@ def test_an_unready_node_says_why_and_exits_3(daemon: CannedDaemon, lading: Comm
     daemon.on("status", answer(ready=False, stuck=1))
     said = lading("status")
     assert said.code == 3
-    assert said.out.startswith("NOT READY (NetworkReady): no network configuration")
+    assert said.out.startswith(
+        "NOT READY for 41 s (NetworkReady): no network configuration [NoConfig]\n"
+        "  action  install the add-on\n"
+    )
     assert "action  lading operations --stuck" in said.out
 
 

@@ -29,7 +29,34 @@ def test_an_unusable_file_is_told(tmp_path: Path) -> None:
         auth_for(tmp_path / "none", "busybox")
     assert told.value.code == 2
     (tmp_path / "bad").write_text("{")
-    with pytest.raises(CommandError, match="strict JSON"):
+    with pytest.raises(CommandError, match="JSON"):
         auth_for(tmp_path / "bad", "busybox")
     (tmp_path / "empty").write_text("{}")
     assert auth_for(tmp_path / "empty", "busybox") == {}
+
+
+@pytest.mark.parametrize("key", ["credsStore", "credHelpers"])
+def test_a_helper_that_the_file_names_is_asked(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = tmp_path / "docker-credential-made"
+    helper.write_text(
+        '#!/bin/sh\nread -r server\necho "{\\"Username\\":\\"$server\\",\\"Secret\\":\\"s\\"}"\n'
+    )
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({key: "made" if key == "credsStore" else {"r.test": "made"}}))
+    auth = auth_for(path, "r.test/app")
+    assert (auth["username"], auth["password"]) == ("r.test", "s")
+    assert auth["server_address"] == "r.test"
+
+
+def test_a_helper_that_fails_is_told_and_nothing_else_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"credsStore": "away"}))
+    with pytest.raises(CommandError, match="docker-credential-away"):
+        auth_for(path, "r.test/app")
