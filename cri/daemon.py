@@ -33,6 +33,7 @@ from cri.startup_checks import conditions
 from cri.streaming.server import StreamingServer
 from cri.supervisor import TaskSupervisor
 from image.store.collection import collect_periodically
+from image.store.touched_check import check_touched
 from runtime.lifecycle.dismantle import image_owners
 from runtime.lifecycle.node import Node
 from runtime.lifecycle.recovery import recover
@@ -91,6 +92,7 @@ async def _start(
     await recover(assembly.node)
     await assembly.store.reconcile(_image_owners(assembly.node))
     supervisor.spawn_eternal(assembly.node.network.watch(), name="watch network configuration")
+    supervisor.spawn(check_touched(assembly.store), name="check image content")
     period = float(settings.image.gc_period_seconds)
     if period:
         collecting = collect_periodically(assembly.store, period)

@@ -7,19 +7,19 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from cri.api import api_pb2
 from e2e.command_line import CommandLine
-from e2e.conftest import HANDLERS, PEER
+from e2e.conftest import PEER
 from e2e.daemon import Lading
 from e2e.images.catalogue import BUSYBOX, NGINX
 from e2e.images.layer import regular
 from e2e.made_images import made_image
 from e2e.node import Node
+from e2e.own_node import own_node, store_of
 from e2e.session import Session
 from image.host.mount_calls import mount_points_below
 
@@ -30,23 +30,6 @@ def du(place: Path) -> int:
     """Return what du(1) says of a directory, in bytes, with the directories that mounts cover."""
     done = subprocess.run(["du", "-sxB1", str(place)], capture_output=True, check=True)
     return int(done.stdout.split()[0]) + 4096 * len(mount_points_below(place))
-
-
-@contextmanager
-def own_node(session: Session, change: Callable[[Lading], None]) -> Iterator[Node]:
-    """Give a daemon of its own whose settings were changed before its start."""
-    places = (session.workspace, session.network, session.registry.rules)
-    name = f"space-{secrets.token_hex(3)}"
-    daemon = Lading(*places, default_handler=HANDLERS[0], instance=name)
-    change(daemon)
-    daemon.start()
-    client = daemon.client()
-    try:
-        yield Node(session=session, daemon=daemon, client=client, handler=HANDLERS[0])
-    finally:
-        client.remove_everything()
-        client.close()
-        daemon.stop()
 
 
 def filesystems(node: Node) -> api_pb2.ImageFsInfoResponse:
@@ -60,12 +43,6 @@ def filesystems(node: Node) -> api_pb2.ImageFsInfoResponse:
 def images(node: Node) -> list[api_pb2.Image]:
     """List all images."""
     return list(node.client.image.ListImages(api_pb2.ListImagesRequest(), timeout=30).images)
-
-
-def store_of(node: Node) -> Path:
-    """Return the directory of the image store."""
-    assert isinstance(node.daemon, Lading)
-    return node.daemon.root / "images"
 
 
 @pytest.mark.parametrize("way", ["auto", "extract"])

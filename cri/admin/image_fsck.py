@@ -1,10 +1,9 @@
 """The verb `image/fsck`: look at every byte that images need, name damage and who has it, and fetch it again if asked.
 
-Repair fetches only what is bad: intact layers are held while their image is taken out and pulled again by its digest.
-What a container uses is not touched, since its files would change under it; it is named with the container.
+Repair makes an index again from its tar, and fetches only what is bad: intact layers are held while their image is taken
+out and pulled again by its digest. Containers that use a damaged layer keep it as it is; new ones get the good one.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator
 
@@ -14,7 +13,7 @@ from cri.admin.parts import AdminParts
 from cri.admin.texts import seconds
 from image.errors import ImageError
 from image.model.records import ImageRecord
-from image.store.fsck import Item, damage_of, items_of
+from image.store.fsck import Item, items_of
 
 SCHEMA = "lading.image-fsck/v1"
 
@@ -32,10 +31,10 @@ async def check_images(
     total = sum(item.size_bytes for item in items)
     keepers, damaged, done = Keepers(parts, report), [], 0
     for position, item in enumerate(items, start=1):
-        cause = await asyncio.to_thread(damage_of, item)
+        cause = await parts.store.examine(item)
         done += item.size_bytes
-        if cause and not _is_gone(parts, item):
-            damaged.append(item)
+        if cause:
+            damaged.append((item, cause))
             yield _damage_fields(item, cause, images, keepers)
         yield {
             "schema": SCHEMA,
@@ -45,7 +44,7 @@ async def check_images(
             "bytes": done,
             "total_bytes": total,
         }
-    repaired = 0
+    repaired, spent = 0, time.monotonic() - begin
     if repair:
         async for fields in _repair_all(parts, damaged, images):
             repaired += fields["ok"] is True
@@ -56,16 +55,11 @@ async def check_images(
         "checked": len(items),
         "bytes": done,
         "damaged": len(damaged),
-        "damaged_images": len({image for item in damaged for image in item.images}),
+        "damaged_images": len({image for item, _ in damaged for image in item.images}),
         "repaired_images": repaired,
+        "bytes_per_second": round(done / max(spent, 0.001)),
         "seconds": seconds(time.monotonic() - begin),
     }
-
-
-def _is_gone(parts: AdminParts, item: Item) -> bool:
-    """Tell whether all its images were removed meanwhile: then its absence is no damage."""
-    present = {record.id for record in parts.store.list_images()}
-    return present.isdisjoint(item.images)
 
 
 def _damage_fields(
@@ -90,65 +84,77 @@ def _damage_fields(
 
 
 async def _repair_all(
-    parts: AdminParts, damaged: list[Item], images: dict[str, ImageRecord]
+    parts: AdminParts, damaged: list[tuple[Item, str]], images: dict[str, ImageRecord]
 ) -> AsyncGenerator[dict[str, object], None]:
-    """Take all affected images out, hold what is intact, and pull each again.
+    """Mend indexes, take all other damage out with its images, hold what is intact, and pull each again.
 
     All of them first: as long as one image has a damaged layer, the store counts it as present.
     """
-    affected = {one: images[one] for item in damaged for one in item.images}
-    trouble = await _obstacles(parts, damaged, affected)
-    free = [record for one, record in affected.items() if one not in trouble]
-    bad = {item.digest for item in damaged}
+    trouble = dict.fromkeys((one for item, _ in damaged for one in item.images), "")
+    fetched = [item for item, cause in damaged if not await _renewed(parts, item, cause)]
+    affected = {one: images[one] for item in fetched for one in item.images}
+    bad = {item.digest for item in fetched}
     space = await parts.store.begin_pull()
     try:
-        chains = {layer.chain_id for record in free for layer in record.layers}
+        chains = {layer.chain_id for record in affected.values() for layer in record.layers}
         await space.claim(tuple(chains - bad))
-        for record in free:
-            await parts.store.remove(record.id)
-        for record in free:
-            trouble[record.id] = await _pull_again(parts, record)
+        for item in fetched:
+            cause = await _take_out(parts, item)
+            trouble.update((one, cause) for one in item.images if cause)
+        for one, record in affected.items():
+            trouble[one] = trouble[one] or await _pull_again(parts, record)
     finally:
         await space.close()
-    for image_id, record in affected.items():
-        cause = trouble[image_id]
+    for image_id, cause in trouble.items():
         yield {
             "schema": SCHEMA,
             "event": "repair",
-            "image": _name(record),
+            "image": _name(images[image_id]),
             "ok": not cause,
             "cause": cause,
         }
 
 
-async def _obstacles(
-    parts: AdminParts, damaged: list[Item], affected: dict[str, ImageRecord]
-) -> dict[str, str]:
-    """Return why images cannot be taken out, by id; one that shares damage with such a one cannot either."""
-    keepers = Keepers(parts, await parts.store.report())
-    found = {}
-    for image_id, record in affected.items():
-        users = [one.holder for one in keepers.of(record) if one.kind == CONTAINER]
-        if users:
-            found[image_id] = f"is used by {', '.join(users[:3])}; remove those containers first"
-        elif not record.repo_digests:
-            found[image_id] = "has no registry digest to fetch it by; import or build it again"
-    for item in damaged:
-        blocking = next((one for one in item.images if one in found), None)
-        for one in item.images if blocking else ():
-            found.setdefault(one, f"shares the damage with {_name(affected[blocking or one])}")
-    return found
+async def _renewed(parts: AdminParts, item: Item, cause: str) -> bool:
+    """Make an index again, if that is all that is damaged; tell whether it helped."""
+    if item.kind != "layer" or not cause.startswith("its index"):
+        return False
+    try:
+        await parts.store.renew(item.digest)
+    except ImageError:
+        return False  # its tar is damaged too
+    return True
+
+
+async def _take_out(parts: AdminParts, item: Item) -> str:
+    """Make room for a good copy; return why that cannot be, or nothing."""
+    try:
+        if item.kind == "layer":
+            await parts.store.condemn(item.digest)
+        else:
+            for image_id in item.images:
+                await parts.store.remove(image_id)
+    except ImageError as error:
+        return str(error)
+    return ""
 
 
 async def _pull_again(parts: AdminParts, record: ImageRecord) -> str:
     """Pull an image by its digest and give it its names; return why that failed, or nothing."""
     try:
-        again = await parts.puller.pull(record.repo_digests[0], caller="operator")
+        again = await parts.puller.pull(_source(record), caller="operator")
         for tag in record.repo_tags:
             await parts.store.tag(again.id, tag)
     except ImageError as error:
         return str(error)
     return ""
+
+
+def _source(record: ImageRecord) -> str:
+    """Return by what exactly this image can be pulled, also when only tags are left of its names."""
+    if record.repo_digests:
+        return record.repo_digests[0]
+    return f"{record.repo_tags[0].rpartition(':')[0]}@{record.manifest_digest}"
 
 
 def _name(record: ImageRecord) -> str:

@@ -26,7 +26,7 @@ class BlobFiles:
         return self._directory / digest.partition(":")[0] / digest_hex(digest)
 
     def write(self, digest: Digest, content: bytes) -> None:
-        """Keep content durably; writing it again is free.
+        """Keep content durably; writing it again mends what was damaged, and is free else.
 
         Raises:
             Internal: the content does not have the digest.
@@ -34,8 +34,9 @@ class BlobFiles:
         if not matches_digest(content, digest):
             raise Internal(str(digest), "content with another digest was handed to the store")
         path = self.path(digest)
-        if path.exists():
-            return
+        with contextlib.suppress(OSError):
+            if path.read_bytes() == content:
+                return
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_durably(path, content)
 

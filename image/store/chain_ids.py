@@ -12,5 +12,10 @@ def chain_ids(diff_ids: Sequence[str]) -> tuple[str, ...]:
     """Return the chain id of every layer, bottom first."""
     chains: list[str] = []
     for diff_id in diff_ids:
-        chains.append(sha256_digest(f"{chains[-1]} {diff_id}".encode()) if chains else diff_id)
+        chains.append(chain_of(chains[-1] if chains else "", diff_id))
     return tuple(chains)
+
+
+def chain_of(parent: str, diff_id: str) -> str:
+    """Return the chain id of a layer above the one with chain id `parent`, empty for the lowest."""
+    return sha256_digest(f"{parent} {diff_id}".encode()) if parent else diff_id

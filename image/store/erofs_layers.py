@@ -3,16 +3,18 @@
 Promise: only files that this store's own worker wrote are mounted, after they were renamed to their chain id. A layer
 whose index is of an older format, damaged or refused by the kernel gets a new index from its tar, and is extracted if
 that does not help; only a damaged tar needs a new pull. Mounts outlive the daemon. Removal costs one unmount and a
-few unlinks, whatever the layer holds.
+few unlinks, whatever the layer holds. Mending takes as long as it takes: one lock per layer, so that others go on.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import secrets
 import stat
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -22,6 +24,7 @@ from image.errors import FailedPrecondition, Internal
 from image.host.disk_usage import usage_of_entries
 from image.host.durability import sync_directory, write_durably
 from image.host.layer_mounts import MountMode, is_mounted, mount_layer, unmount_layer
+from image.store.chain_ids import chain_of
 from image.store.erofs.chunk_map import Unsupported
 from image.store.erofs.erofs_image import FORMAT
 from image.store.erofs.tar_index import TarIndex
@@ -37,6 +40,7 @@ from image.store.indexed_layer import (
 from image.store.layer_store import LayerSummary
 from image.store.layer_tree import LayerTree
 from image.store.lower_view import RECORD, ROOT
+from image.store.tar_digest import tar_digests
 from image.store.tar_headers import TarError
 from image.store.tar_stream import TarStream
 from image.store.tree_record import CONTENT
@@ -72,14 +76,17 @@ class _Record:
 
 
 def _read_record(place: Path) -> _Record:
-    fields = json.loads((place / RECORD).read_bytes())
-    return _Record(
-        chain_id=str(fields["chain_id"]),
-        parent=str(fields["parent"]),
-        opaque=tuple(map(str, fields["opaque"])),
-        format=int(fields["format"]),
-        index_sha256=str(fields["index_sha256"]),
-    )
+    try:
+        fields = json.loads((place / RECORD).read_bytes())
+        return _Record(
+            chain_id=str(fields["chain_id"]),
+            parent=str(fields["parent"]),
+            opaque=tuple(map(str, fields["opaque"])),
+            format=int(fields["format"]),
+            index_sha256=str(fields["index_sha256"]),
+        )
+    except (ValueError, TypeError, LookupError) as error:
+        raise _damaged(f"sha256:{place.name}", "its record cannot be read") from error
 
 
 class ErofsLayers:
@@ -98,6 +105,12 @@ class ErofsLayers:
         self._mode = mode
         self._on_change = on_change
         self._extracted = ExtractedLayers(layers, staging)
+        self._locks: dict[str, threading.Lock] = {}
+        self._work: set[str] = set()
+
+    def _lock(self, chain_id: str) -> threading.Lock:
+        """Return the lock of a layer; one who holds it takes those of layers below, never of layers above."""
+        return self._locks.setdefault(chain_id, threading.Lock())
 
     def place(self, chain_id: str) -> Path:
         """Return the directory of a published layer."""
@@ -114,8 +127,12 @@ class ErofsLayers:
             Internal: the worker handed over something else than a tar and an index.
             OSError: the disk is full or broken; the layer is not there then.
         """
-        if summary.kind != KIND:
-            return self._extracted.publish(staged, chain_id, summary)
+        with self._lock(chain_id):
+            if summary.kind != KIND:
+                return self._extracted.publish(staged, chain_id, summary)
+            return self._publish(staged, chain_id, summary)
+
+    def _publish(self, staged: Path, chain_id: str, summary: LayerSummary) -> LayerSummary:
         place = self.place(chain_id)
         if place.exists():
             return summary
@@ -132,7 +149,7 @@ class ErofsLayers:
         used, inodes = usage_of_entries(staged)
         staged.rename(place)
         sync_directory(self._layers)
-        changed = self._show(place)
+        changed = self._show(place, written=True)
         if changed is not None:
             return replace(changed, parent=summary.parent)
         return replace(summary, used_bytes=used, inodes=inodes)
@@ -147,74 +164,111 @@ class ErofsLayers:
         """
         place = self.place(chain_id)
         root = place / ROOT
-        if (place / TAR).exists() and not is_mounted(root):
-            changed = self._show(place)
-            if changed is not None:
-                self._on_change(chain_id, changed)
+        with self._lock(chain_id):
+            if (place / TAR).exists() and not is_mounted(root):
+                changed = self._show(place)
+                if changed is not None:
+                    self._on_change(chain_id, changed)
         root.stat()
         return root
 
-    def _show(self, place: Path) -> LayerSummary | None:
-        """Mount a layer, mended if need be; return what it has become if that is something else."""
+    def renew(self, chain_id: str) -> None:
+        """Make the index of a layer again from its tar; containers that run keep the old one.
+
+        Raises:
+            FileNotFoundError: the layer is not there, or has no tar.
+            FailedPrecondition: its tar is damaged.
+            OSError: the disk is full or broken.
+        """
+        place = self.place(chain_id)
+        with self._lock(chain_id):
+            record = _read_record(place)
+            require_own_tar(place / TAR, chain_id, record.parent)
+            unmount_layer(place / ROOT)
+            (place / INDEX).unlink(missing_ok=True)
+            changed = self._show(place)
+            if changed is not None:
+                self._on_change(chain_id, changed)
+
+    def _show(self, place: Path, *, written: bool = False) -> LayerSummary | None:
+        """Mount a layer, mended if need be; return what it has become if that is something else.
+
+        An index that was `written` just now is not read again.
+        """
         record = _read_record(place)
         (place / ROOT).mkdir(mode=0o700, exist_ok=True)
         if self._mode is MountMode.EXTRACT:
+            require_own_tar(place / TAR, record.chain_id, record.parent)
             return self._extract(place, record)
-        for fresh in (record.format != FORMAT, True):
-            try:
-                if fresh:
-                    self._index_again(place, record)
-                mount_layer(place / INDEX, place / TAR, place / ROOT, self._mode)
-            except (OSError, Unsupported) as error:
-                log.warning("layer %s: index does not work: %s", record.chain_id, error)
-            else:
-                return None
+        usable = record.format == FORMAT and (written or _has_its_index(place, record))
+        if usable and self._mount(place, record):
+            return None
+        if record.format == FORMAT:  # what damaged the index may have damaged the tar
+            require_own_tar(place / TAR, record.chain_id, record.parent)
+        if self._mount(place, record, fresh=True):
+            return None
         log.warning("layer %s: is extracted instead", record.chain_id)
+        require_own_tar(place / TAR, record.chain_id, record.parent)
         return self._extract(place, record)
 
-    def _index_again(self, place: Path, record: _Record) -> None:
-        work = self._new_work()
-        work.mkdir(mode=0o700)
+    def _mount(self, place: Path, record: _Record, *, fresh: bool = False) -> bool:
+        """Mount a layer and read its root, with a new index if asked; tell whether that works."""
         try:
+            if fresh:
+                self._index_again(place, record)
+            mount_layer(place / INDEX, place / TAR, place / ROOT, self._mode)
+            os.listdir(place / ROOT)
+        except (OSError, Unsupported) as error:
+            log.warning("layer %s: index does not work: %s", record.chain_id, error)
+            unmount_layer(place / ROOT)
+            return False
+        return True
+
+    def _index_again(self, place: Path, record: _Record) -> None:
+        with self._work_place() as work:
+            work.mkdir(mode=0o700)
             index = TarIndex(_ACCEPTED)
             with closing(_Tar(place / TAR)) as tar:
                 try:
                     index.run(TarStream(tar))
                 except TarError as error:
-                    raise _damaged(record, error) from error
+                    raise _damaged(record.chain_id, str(error)) from error
                 adjust_to_lowers(index.nodes, self._lowers(record))
                 write_index_file(work, index.nodes, tar.size)
             _take_over(work / INDEX, record.chain_id)
             (work / INDEX).rename(place / INDEX)
             replace(record, format=FORMAT, index_sha256=_sha256(place / INDEX)).write(place)
-        finally:
-            self._extracted.discard(work)
 
     def _extract(self, place: Path, record: _Record) -> LayerSummary:
         """Put an extracted tree in place of tar and index, so that an interruption leaves either."""
-        work = self._new_work()
-        tree = LayerTree(work, _ACCEPTED)
-        try:
-            with closing(_Tar(place / TAR)) as tar:
-                try:
-                    tree.fill(tar)
-                except TarError as error:
-                    raise _damaged(record, error) from error
-            summary = replace(tree.settle(self._lowers(record)), parent=record.parent)
+        with self._work_place() as work:
+            summary = replace(self._fill(work, place, record), parent=record.parent)
             mark_opaque(work / ROOT, summary.opaque)
             (place / ROOT).rename(work / "empty")
             (work / ROOT).rename(place / ROOT)
             (work / CONTENT).rename(place / CONTENT)
             self._extracted.write_record(place, record.chain_id, summary)
-        finally:
-            tree.close()
-            self._extracted.discard(work)
         for name in (TAR, INDEX):
             (place / name).unlink(missing_ok=True)
         return with_own_files(summary, place)
 
-    def _new_work(self) -> Path:
-        return self._staging / f"mend-{secrets.token_hex(8)}"
+    def _fill(self, work: Path, place: Path, record: _Record) -> LayerSummary:
+        with closing(LayerTree(work, _ACCEPTED)) as tree, closing(_Tar(place / TAR)) as tar:
+            try:
+                tree.fill(tar)
+            except TarError as error:
+                raise _damaged(record.chain_id, str(error)) from error
+            return tree.settle(self._lowers(record))
+
+    @contextlib.contextmanager
+    def _work_place(self) -> Iterator[Path]:
+        work = self._staging / f"mend-{secrets.token_hex(8)}"
+        self._work.add(work.name)
+        try:
+            yield work
+        finally:
+            self._extracted.discard(work)
+            self._work.discard(work.name)
 
     def _lowers(self, record: _Record) -> list[Path]:
         """Return the places of all layers below, topmost first, each shown."""
@@ -232,6 +286,16 @@ class ErofsLayers:
         for chain_id in chain_ids:
             unmount_layer(self.place(chain_id) / ROOT)
         return self._extracted.retire(chain_ids)
+
+    def set_aside(self, chain_id: str, place: Path) -> None:
+        """Unmount a layer and move it; containers hold on to what they have mounted."""
+        unmount_layer(self.place(chain_id) / ROOT)
+        with contextlib.suppress(FileNotFoundError):
+            self.place(chain_id).rename(place)
+
+    def working(self) -> AbstractSet[str]:
+        """Return the names under `staging` where layers are mended now."""
+        return frozenset(self._work)
 
     def discard(self, retired: Path) -> None:
         """Delete something under `staging`; nothing of it is mounted any more."""
@@ -270,10 +334,35 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _damaged(record: _Record, error: TarError) -> FailedPrecondition:
+def _has_its_index(place: Path, record: _Record) -> bool:
+    """Tell whether the index is the one that was written; 8 MB of it are 60 000 files."""
+    try:
+        whole = _sha256(place / INDEX) == record.index_sha256
+    except OSError as error:
+        log.warning("layer %s: index cannot be read: %s", record.chain_id, error)
+        return False
+    if not whole:
+        log.warning("layer %s: index is damaged and made again from the tar", record.chain_id)
+    return whole
+
+
+def require_own_tar(tar: Path, chain_id: str, parent: str) -> None:
+    """Refuse to go on with a tar that is not the layer's any more: what is made of it would be damaged too.
+
+    Raises:
+        FailedPrecondition: the tar is damaged.
+    """
+    for algorithm in ("sha256", "sha512"):
+        for digits in tar_digests(tar, algorithm):
+            if chain_of(parent, f"{algorithm}:{digits}") == chain_id:
+                return
+    raise _damaged(chain_id, "its tar has another digest than it must")
+
+
+def _damaged(chain_id: str, cause: str) -> FailedPrecondition:
     return FailedPrecondition(
-        record.chain_id,
-        f"stored layer is damaged: {error}",
-        remedy="remove the image and pull it again",
+        chain_id,
+        f"stored layer is damaged: {cause}",
+        remedy="run 'lading image fsck --repair', or remove the image and pull it again",
         reason="LayerDamaged",
     )

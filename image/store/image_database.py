@@ -41,11 +41,16 @@ CREATE TABLE uses (
 CREATE INDEX uses_by_chain ON uses(chain_id);
 """
 
-# Added later, beside the tables of format 1: an older version does not miss it and leaves it alone.
+# Added later, beside the tables of format 1: an older version does not miss them and leaves them alone.
 _LATER_TABLES = """
 CREATE TABLE IF NOT EXISTS image_sources (
     image_id TEXT PRIMARY KEY REFERENCES images(id) ON DELETE CASCADE, source TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS touched (digest TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS replaced (
+    directory TEXT NOT NULL, chain_id TEXT NOT NULL, container_id TEXT NOT NULL,
+    PRIMARY KEY (directory, container_id)
+) STRICT, WITHOUT ROWID;
 """
 
 

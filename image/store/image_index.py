@@ -111,6 +111,7 @@ class ImageIndex:
                 "INSERT OR IGNORE INTO layers VALUES (?, ?, ?, ?, ?)",
                 (chain_id, summary.kind, "" in summary.opaque, summary.used_bytes, summary.inodes),
             )
+            _touch(connection, chain_id)
 
     def replace_layer(self, chain_id: str, summary: LayerSummary) -> None:
         """Note that a layer is kept in another way now."""
@@ -119,6 +120,7 @@ class ImageIndex:
                 "UPDATE layers SET kind = ?, used_bytes = ?, inodes = ? WHERE chain_id = ?",
                 (summary.kind, summary.used_bytes, summary.inodes, chain_id),
             )
+            _touch(connection, chain_id)
 
     def used_layers(self) -> frozenset[str]:
         """Return the chain ids of layers that containers use."""
@@ -162,6 +164,16 @@ class ImageIndex:
             if commit.reference.tag:
                 names.append(f"{commit.reference.name}:{commit.reference.tag}")
             _name(connection, names, image_id)
+            _touch(connection, image_id)
+
+    def touched(self) -> frozenset[str]:
+        """Return the chain ids and image ids that were written since the last clean stop, or check."""
+        return frozenset(str(row[0]) for row in self._database.rows("SELECT digest FROM touched"))
+
+    def settle(self, digests: Iterable[str]) -> None:
+        """Note that contents are known to be whole: the daemon stops cleanly, or has looked at them."""
+        with self._database.transaction(freeing=True) as connection:
+            connection.executemany("DELETE FROM touched WHERE digest = ?", [(d,) for d in digests])
 
     def remove_names(
         self, image_id: str, names: Iterable[str], keep: AbstractSet[str]
@@ -188,10 +200,31 @@ class ImageIndex:
     def remove_uses(self, container_id: str, keep: AbstractSet[str]) -> tuple[str, ...]:
         """Forget a container; return layers that nothing needs any more."""
         with self._database.transaction(freeing=True) as connection:
+            connection.execute("DELETE FROM replaced WHERE container_id = ?", (container_id,))
             deleted = connection.execute(
                 "DELETE FROM uses WHERE container_id = ?", (container_id,)
             ).rowcount
             return _drop_unneeded(connection, keep) if deleted else ()
+
+    def replaced(self) -> dict[str, str]:
+        """Return the damaged layers that containers still use: chain ids by the directory that keeps each."""
+        rows = self._database.rows("SELECT directory, chain_id FROM replaced")
+        return {str(directory): str(chain_id) for directory, chain_id in rows}
+
+    def condemn(
+        self, chain_id: str, directory: str, keep: AbstractSet[str]
+    ) -> tuple[bool, tuple[str, ...]]:
+        """Forget a layer and the images that have it; containers that use it use `directory` from now on.
+
+        Returns whether there are such containers, and layers that nothing needs any more.
+        """
+        with self._database.transaction(freeing=True) as connection:
+            used = connection.execute(
+                "INSERT INTO replaced SELECT ?, chain_id, container_id FROM uses WHERE chain_id = ?",
+                (directory, chain_id),
+            ).rowcount
+            _forget_layer(connection, chain_id)
+            return used > 0, _drop_unneeded(connection, keep)
 
     def drop_unneeded(self, keep: AbstractSet[str]) -> tuple[str, ...]:
         """Forget and return layers that nothing needs: failed pulls leave them for the next attempt."""
@@ -203,9 +236,12 @@ class ImageIndex:
     ) -> tuple[str, ...]:
         """Forget unknown containers and damaged images; return layers that nothing needs any more."""
         with self._database.transaction(freeing=True) as connection:
-            rows = connection.execute("SELECT DISTINCT container_id FROM uses").fetchall()
+            rows = connection.execute(
+                "SELECT container_id FROM uses UNION SELECT container_id FROM replaced"
+            ).fetchall()
             gone = [(row[0],) for row in rows if row[0] not in container_ids]
             connection.executemany("DELETE FROM uses WHERE container_id = ?", gone)
+            connection.executemany("DELETE FROM replaced WHERE container_id = ?", gone)
             connection.executemany("DELETE FROM images WHERE id = ?", [(i,) for i in damaged])
             return _drop_unneeded(connection, keep)
 
@@ -213,13 +249,20 @@ class ImageIndex:
         """Forget layers whose content is gone, with the images and uses that name them."""
         with self._database.transaction(freeing=True) as connection:
             for chain_id in chain_ids:
-                connection.execute(
-                    "DELETE FROM images WHERE id IN"
-                    " (SELECT image_id FROM image_layers WHERE chain_id = ?)",
-                    (chain_id,),
-                )
-                connection.execute("DELETE FROM uses WHERE chain_id = ?", (chain_id,))
-                connection.execute("DELETE FROM layers WHERE chain_id = ?", (chain_id,))
+                _forget_layer(connection, chain_id)
+
+
+def _forget_layer(connection: sqlite3.Connection, chain_id: str) -> None:
+    connection.execute(
+        "DELETE FROM images WHERE id IN (SELECT image_id FROM image_layers WHERE chain_id = ?)",
+        (chain_id,),
+    )
+    connection.execute("DELETE FROM uses WHERE chain_id = ?", (chain_id,))
+    connection.execute("DELETE FROM layers WHERE chain_id = ?", (chain_id,))
+
+
+def _touch(connection: sqlite3.Connection, digest: str) -> None:
+    connection.execute("INSERT OR IGNORE INTO touched VALUES (?)", (digest,))
 
 
 def _name(connection: sqlite3.Connection, names: Sequence[str], image_id: str) -> None:

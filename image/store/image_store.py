@@ -14,6 +14,7 @@ from typing import Self
 from image.errors import Internal
 from image.model.records import FilesystemUsage, ImageRecord
 from image.store.disk_report import DiskReport
+from image.store.fsck import Item
 from image.store.image_commit import ImageCommit
 from image.store.layer_choice import LayerChoice
 from image.store.layer_claims import ClaimState
@@ -122,6 +123,34 @@ class ImageStore:
     async def set_pins(self, patterns: tuple[str, ...]) -> None:
         """Replace the names, and globs of names, that mark images as pinned."""
         await asyncio.to_thread(self._files.set_pins, patterns)
+
+    def suspects(self) -> frozenset[str]:
+        """Return the ids of layers and images that were written before a stop that was not clean."""
+        return self._files.suspects
+
+    async def settle(self, digests: frozenset[str]) -> None:
+        """Note that suspects were looked at."""
+        await asyncio.to_thread(self._files.settle, digests)
+
+    async def examine(self, item: Item) -> str:
+        """Return what is wrong with something that images need, empty when nothing is, or it is gone."""
+        return await asyncio.to_thread(self._files.examine, item)
+
+    async def renew(self, chain_id: str) -> None:
+        """Make the index of a layer again from its tar; containers that run keep the old one.
+
+        Raises:
+            ImageError: that does not help; the layer must be fetched again.
+        """
+        await asyncio.to_thread(self._files.renew, chain_id)
+
+    async def condemn(self, chain_id: str) -> None:
+        """Take a damaged layer out, with the images that have it; containers that use it keep it as it is.
+
+        Raises:
+            FailedPrecondition: a pull or a starting container needs it this moment.
+        """
+        await asyncio.to_thread(self._files.condemn, chain_id)
 
     async def read_blob(self, digest: str) -> bytes:
         """Return a stored manifest or config, verified.

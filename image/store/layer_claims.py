@@ -32,11 +32,9 @@ class LayerClaims:
     ) -> dict[str, ClaimState]:
         """Pin layers and claim those that are free; asking again for what is claimed already is fine."""
         states = {}
-        mine = self._pinned_by.setdefault(ticket, set())
-        for chain_id in chain_ids:
-            if chain_id not in mine:
-                mine.add(chain_id)
-                self._pins[chain_id] += 1
+        wanted = tuple(chain_ids)
+        self.pin(ticket, wanted)
+        for chain_id in wanted:
             if chain_id in present:
                 states[chain_id] = ClaimState.PRESENT
             elif self._owners.setdefault(chain_id, ticket) == ticket:
@@ -44,6 +42,14 @@ class LayerClaims:
             else:
                 states[chain_id] = ClaimState.BUSY
         return states
+
+    def pin(self, ticket: str, chain_ids: Iterable[str]) -> None:
+        """Pin layers without claiming any."""
+        mine = self._pinned_by.setdefault(ticket, set())
+        for chain_id in chain_ids:
+            if chain_id not in mine:
+                mine.add(chain_id)
+                self._pins[chain_id] += 1
 
     def owns(self, ticket: str, chain_id: str) -> bool:
         """Tell whether a pull may publish a layer."""

@@ -75,6 +75,20 @@ class LayerStore(Protocol):
     def discard(self, retired: Path) -> None:
         """Delete what was retired, or an unfinished layer; takes as long as the disk takes. Absence is fine."""
 
+    def renew(self, chain_id: str) -> None:
+        """Mend what can be mended of a layer without fetching it; containers that run are not touched.
+
+        Raises:
+            FailedPrecondition: it must be fetched again.
+            OSError: it is not there, or the disk is full or broken.
+        """
+
+    def set_aside(self, chain_id: str, place: Path) -> None:
+        """Move a layer away whole, for containers that use it, so that its name is free. Absence is fine."""
+
+    def working(self) -> AbstractSet[str]:
+        """Return the names in the staging directory that are in use."""
+
     def chain_ids(self) -> frozenset[str]:
         """List the published layers."""
 

@@ -2,33 +2,36 @@
 
 Promise: content is durable before the row that names it, and rows are gone before the content they named; so a crash
 leaves at worst content without a row, which `reconcile` removes. Each method is one whole change under one lock, so a
-caller that is cancelled while a thread runs it loses nothing. Never waits for the network or another pull.
+caller that is cancelled while a thread runs it loses nothing. What can take long (mounting, mending, hashing, deleting)
+is done without the lock, on layers that are pinned meanwhile. Never waits for the network or another pull.
 """
 
 import contextlib
-import errno
-import os
+import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from image.errors import FailedPrecondition, ImageError, Internal, NotFound, ResourceExhausted
-from image.model.digest import parse_digest
-from image.model.image_config import ImageConfig, parse_image_config
+from image.errors import FailedPrecondition, ImageError, Internal, NotFound
 from image.model.records import ImageRecord
 from image.store.blob_files import BlobFiles
-from image.store.catalogue import Catalogue, record_of
+from image.store.catalogue import Catalogue
 from image.store.disk_report import DiskReport
+from image.store.disk_trouble import disk_told
+from image.store.documents import Documents
 from image.store.erofs_layers import ErofsLayers
+from image.store.fsck import Item, damage_of
 from image.store.image_commit import ImageCommit
-from image.store.image_index import ImageIndex, IndexedImage
+from image.store.image_index import ImageIndex
 from image.store.layer_choice import choose_layers
 from image.store.layer_claims import ClaimState, LayerClaims
 from image.store.layer_store import LayerStore, LayerSummary
 from image.store.space_use import SpaceUse, measure
 
-_DIRECTORIES = ("blobs", "layers", "staging", "empty")
+log = logging.getLogger(__name__)
+
+_DIRECTORIES = ("blobs", "layers", "staging", "replaced", "empty")
 
 
 class StoreFiles:
@@ -49,21 +52,20 @@ class StoreFiles:
         self._prepare_directories()
         self._staging = root / "staging"
         self._active: set[str] = set()
-        self._blobs = BlobFiles(root / "blobs")
+        self._replaced = root / "replaced"
+        self._documents = Documents(BlobFiles(root / "blobs"))
         self._index = ImageIndex(root / "images.db")
         self.choice = choose_layers(self._staging, layer_store)
         self._layers: LayerStore = ErofsLayers(
-            root / "layers", self._staging, self.choice.mode, self._index.replace_layer
+            root / "layers", self._staging, self.choice.mode, self._note_change
         )
         self._claims = LayerClaims()
-        self._configs: dict[str, ImageConfig] = {}
         self._opaque: frozenset[str] = frozenset()
-        self._blob_bytes: dict[str, int] = {}
         self._totals = (0, 0)
         self._rest = SpaceUse()
         self.catalogue = Catalogue(())
-        self.damaged: dict[str, str] = {}
-        """Images whose config cannot be read, and why; `reconcile` forgets them."""
+        self.suspects = self._index.touched()
+        """Content that was written before a stop that was not clean, until it is `settle`d."""
         self._reload()
 
     def _prepare_directories(self) -> None:
@@ -81,45 +83,42 @@ class StoreFiles:
             self._closed = True
             try:
                 self._layers.detach_idle(self._index.used_layers())
+                self._index.settle(self._index.touched() - self.suspects)
             finally:
                 self._index.close()
 
     def _reload(self) -> None:
-        sizes = self._index.layer_bytes()
-        records = [r for indexed in self._index.images() if (r := self._record(indexed, sizes))]
-        self._configs = {record.id: record.config for record in records}
-        self._blob_bytes = {record.id: self._blob_bytes[record.id] for record in records}
+        self.catalogue = self._documents.catalogue(
+            self._index.images(), self._index.layer_bytes(), self._pinned, self.catalogue
+        )
         self._opaque = self._index.opaque_layers()
         self._totals = self._index.totals()
-        self.catalogue = Catalogue(records)
-
-    def _record(self, indexed: IndexedImage, sizes: Mapping[str, int]) -> ImageRecord | None:
-        config = self._configs.get(indexed.id)
-        if config is None:
-            try:
-                config = parse_image_config(self._blobs.read(parse_digest(indexed.id)))
-            except (OSError, ImageError) as error:
-                self.damaged[indexed.id] = str(error)
-                return None
-        old = self.catalogue.by_id(indexed.id)
-        if old is None or old.manifest_digest != indexed.manifest_digest:
-            digests = (parse_digest(indexed.id), parse_digest(indexed.manifest_digest))
-            self._blob_bytes[indexed.id] = self._blobs.allocated(*digests)
-        layers = {layer.chain_id for layer in indexed.layers}
-        on_disk = self._blob_bytes[indexed.id] + sum(sizes.get(one, 0) for one in layers)
-        new = record_of(indexed, config, self._pinned, on_disk)
-        return old if old == new else new  # what was translated for the old one is of use still
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[None]:
         """Hold the lock, tell a full disk as such, and show the outcome to readers."""
-        with self._lock:
+        with self._lock, disk_told(self._root):
             try:
                 yield
-            except OSError as error:
-                raise _translated(error, self._root) from error
             finally:
                 self._reload()
+
+    @contextlib.contextmanager
+    def _held(self, *chain_ids: str) -> Iterator[bool]:
+        """Keep layers from being removed meanwhile; tells whether all of them are here."""
+        ticket = f"held-{secrets.token_hex(8)}"
+        with self._lock:
+            here = self._index.layers().issuperset(chain_ids)
+            self._claims.pin(ticket, chain_ids)
+        try:
+            with disk_told(self._root):
+                yield here
+        finally:
+            self.release_claims(ticket)
+
+    def _note_change(self, chain_id: str, summary: LayerSummary) -> None:
+        with self._change():
+            self._index.replace_layer(chain_id, summary)
 
     # What pulls need ------------------------------------------------------------------------
 
@@ -141,9 +140,9 @@ class StoreFiles:
         """Pin layers for a pull and say which of them it has to make."""
         with self._lock:
             states = self._claims.take(ticket, chain_ids, self._index.layers())
-            if any(state is not ClaimState.PRESENT for state in states.values()):
-                self._show_present(states)
-            return states
+        if any(state is not ClaimState.PRESENT for state in states.values()):
+            self._show_present(states)
+        return states
 
     def _show_present(self, states: dict[str, ClaimState]) -> None:
         """Attach layers on which new ones will stand: their builder looks into them."""
@@ -166,13 +165,18 @@ class StoreFiles:
         self, ticket: str, staged: Path, chain_id: str, summary: LayerSummary
     ) -> None:
         """Publish a layer that a pull has made."""
-        with self._change():
+        with self._lock:
             if not self._claims.owns(ticket, chain_id):
                 raise Internal(chain_id, "layer was published by a pull that had not claimed it")
             if summary.parent and summary.parent not in self._index.layers():
                 raise Internal(chain_id, "layer was made above one that is not here")
-            self._index.add_layer(chain_id, self._layers.publish(staged, chain_id, summary))
-            self._claims.settle(chain_id)
+        with disk_told(self._root):
+            published = self._layers.publish(staged, chain_id, summary)
+        with self._change():
+            # A pull that was given up meanwhile leaves content without a row, for the next collection.
+            if self._claims.owns(ticket, chain_id):
+                self._index.add_layer(chain_id, published)
+                self._claims.settle(chain_id)
 
     def commit(self, commit: ImageCommit) -> ImageRecord:
         """Register an image whose layers are all published."""
@@ -180,9 +184,7 @@ class StoreFiles:
             missing = {layer.chain_id for layer in commit.layers} - self._index.layers()
             if missing:
                 raise Internal(commit.config_digest, f"lacks the layers {sorted(missing)}")
-            self._blobs.write(parse_digest(commit.config_digest), commit.config)
-            self._blobs.write(parse_digest(commit.manifest_digest), commit.manifest)
-            self._configs[commit.config_digest] = parse_image_config(commit.config)
+            self._documents.write(commit)
             self._index.add_image(commit, self._clock())
         record = self.catalogue.by_id(commit.config_digest)
         if record is None:
@@ -194,7 +196,7 @@ class StoreFiles:
         if self.catalogue.by_id(image_id) is None:
             return None
         try:
-            return self._blobs.read(parse_digest(image_id))
+            return self._documents.read(image_id)
         except (OSError, ImageError):
             return None
 
@@ -202,13 +204,16 @@ class StoreFiles:
 
     def acquire(self, image_id: str, container_id: str) -> tuple[Path, ...]:
         """Record a use and return the image's directories, topmost first."""
-        with self._change():
-            record = self.catalogue.by_id(image_id)
-            if record is None:
-                raise NotFound(image_id, "image is not on this node", remedy="pull it")
-            chain_ids = [layer.chain_id for layer in record.layers]
+        record = self.catalogue.by_id(image_id)
+        if record is None:
+            raise NotFound(image_id, "image is not on this node", remedy="pull it")
+        chain_ids = [layer.chain_id for layer in record.layers]
+        with self._held(*chain_ids) as here:
+            if not here:
+                raise NotFound(image_id, "image was removed this moment", remedy="pull it")
             directories = self._attach(record.id, chain_ids)
-            self._index.add_uses(container_id, chain_ids)
+            with self._change():
+                self._index.add_uses(container_id, chain_ids)
         return directories
 
     def _attach(self, image_id: str, chain_ids: list[str]) -> tuple[Path, ...]:
@@ -233,6 +238,7 @@ class StoreFiles:
         """Forget a container's uses and delete what nothing needs any more."""
         with self._change():
             retired = self._retire(self._index.remove_uses(container_id, self._claims.pinned()))
+            retired += self._unused_replaced()
         self._discard(retired)
 
     def remove(self, text: str) -> None:
@@ -244,13 +250,13 @@ class StoreFiles:
             names = self.catalogue.doomed_names(text, record)
             unneeded = self._index.remove_names(record.id, names, self._claims.pinned())
             retired = self._retire(unneeded)
-            self._drop_blobs(record)
+            self._documents.drop(record, self._index.images())
         self._discard(retired)
 
     def report(self) -> DiskReport:
         """Return what is on disk, and who uses it."""
         with self._lock:
-            return self._index.report(dict(self._blob_bytes))
+            return self._index.report(self._documents.bytes_by_image())
 
     def usage(self) -> tuple[int, int]:
         """Measure (bytes, inodes) of everything below the root; takes milliseconds."""
@@ -261,7 +267,7 @@ class StoreFiles:
     def bytes_by_kind(self) -> dict[str, int]:
         """Return bytes by what they are: images by the accounts, the rest as measured last."""
         return {
-            "images": self._totals[0] + sum(self._blob_bytes.values()),
+            "images": self._totals[0] + sum(self._documents.bytes_by_image().values()),
             "unfinished": self._rest.unfinished,
             "database": self._rest.database,
         }
@@ -282,32 +288,90 @@ class StoreFiles:
 
     def read_blob(self, digest: str) -> bytes:
         """Return a manifest or config, verified."""
-        return self._blobs.read(parse_digest(digest))
+        return self._documents.read(digest)
 
-    def _drop_blobs(self, record: ImageRecord) -> None:
-        wanted = self._wanted_blobs()
-        self._blobs.remove({record.id, record.manifest_digest} - wanted)
+    # What is damaged ------------------------------------------------------------------------
 
-    def _wanted_blobs(self) -> set[str]:
-        images = self._index.images()
-        return {image.id for image in images} | {image.manifest_digest for image in images}
+    def examine(self, item: Item) -> str:
+        """Return what is wrong with something that images need; nothing is when it was removed meanwhile."""
+        is_layer = item.kind == "layer"
+        with self._held(*((item.digest,) if is_layer else ())) as here:
+            cause = damage_of(item) if here else ""
+        gone = all(self.catalogue.by_id(image_id) is None for image_id in item.images)
+        return "" if gone and not is_layer else cause
+
+    def settle(self, digests: frozenset[str]) -> None:
+        """Note that contents were looked at."""
+        with self._change():
+            self._index.settle(digests)
+            self.suspects -= digests
+
+    def renew(self, chain_id: str) -> None:
+        """Make the index of a layer again; containers that run keep the old one."""
+        with self._held(chain_id):
+            self._layers.renew(chain_id)
+
+    def condemn(self, chain_id: str) -> None:
+        """Take a damaged layer out, with the images that have it; containers that use it keep it as it is."""
+        with self._change():
+            if chain_id not in self._index.layers():
+                return
+            pinned = self._claims.pinned()
+            if chain_id in pinned:
+                raise FailedPrecondition(
+                    chain_id,
+                    "is needed now by a pull or by a container that starts",
+                    remedy="try again",
+                    reason="LayerBusy",
+                )
+            directory = f"{self.place(chain_id).name}-{secrets.token_hex(4)}"
+            used, unneeded = self._index.condemn(chain_id, directory, pinned)
+            if used:
+                self._layers.set_aside(chain_id, self._replaced / directory)
+            retired = self._retire((*unneeded, chain_id))
+            self._documents.keep_only(self._index.images())
+        self._discard(retired)
+
+    # What nothing needs ---------------------------------------------------------------------
 
     def _retire(self, chain_ids: tuple[str, ...]) -> tuple[Path, ...]:
         """Free the names under the lock, so that a new pull of the same layer starts clean."""
-        return self._layers.retire(chain_ids)
+        retired = self._layers.retire(chain_ids)
+        self._active.update(path.name for path in retired)
+        return retired
+
+    def _unused_replaced(self) -> tuple[Path, ...]:
+        used = self._index.replaced().keys() | self._active
+        unused = tuple(path for path in self._replaced.iterdir() if path.name not in used)
+        self._active.update(path.name for path in unused)
+        return unused
 
     def _discard(self, retired: tuple[Path, ...]) -> None:
-        for path in retired:
-            self._layers.discard(path)
+        try:
+            for path in retired:
+                self._layers.discard(path)
+        finally:
+            with self._lock:
+                self._active.difference_update(path.name for path in retired)
 
     def reconcile(self, container_ids: frozenset[str]) -> None:
         """Bring database, disk and the containers that exist into agreement after a stop or crash."""
         with self._change():
+            self._finish_condemning()
             self._index.forget_layers(self._index.layers() - self._layers.chain_ids())
-            self._index.reconcile(container_ids, self.damaged, self._claims.pinned())
-            self.damaged.clear()
+            damaged = self._documents.damaged
+            self._index.reconcile(container_ids, damaged, self._claims.pinned())
+            for image_id, cause in damaged.items():
+                log.error("image %s is damaged and forgotten: %s", image_id, cause)
+            damaged.clear()
             unneeded = self._sweep()
         self._discard(unneeded)
+
+    def _finish_condemning(self) -> None:
+        present, known = self._layers.chain_ids(), self._index.layers()
+        for directory, chain_id in self._index.replaced().items():
+            if not (self._replaced / directory).exists() and chain_id in present - known:
+                self._layers.set_aside(chain_id, self._replaced / directory)
 
     def collect(self) -> int:
         """Delete what neither an image, a container nor a running pull needs; return how many things that were."""
@@ -321,16 +385,8 @@ class StoreFiles:
         """Move away what no row names, and return it to be discarded."""
         needed = self._index.layers() | self._claims.pinned()
         retired = self._retire(tuple(self._layers.chain_ids() - needed))
-        self._blobs.keep_only(self._wanted_blobs())
-        moved = {path.name for path in retired}
-        leftovers = (p for p in self._staging.iterdir() if p.name not in moved | self._active)
-        return (*retired, *leftovers)
-
-
-def _translated(error: OSError, root: Path) -> ImageError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceExhausted(
-            str(root), "disk is full", remedy="remove images or free space", reason="DiskFull"
-        )
-    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(root)
-    return Internal(name, f"image store: {error.strerror or error}")
+        self._documents.keep_only(self._index.images())
+        busy = self._active | self._layers.working()
+        leftovers = tuple(path for path in self._staging.iterdir() if path.name not in busy)
+        self._active.update(path.name for path in leftovers)
+        return (*retired, *leftovers, *self._unused_replaced())

@@ -5,6 +5,7 @@ The kernel reads whole blocks, so a tar whose archiver left out the last padding
 """
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from image.model.digest import digest_algorithm, digest_hex, parse_digest
@@ -20,26 +21,23 @@ def is_tar_of(path: Path, diff_id: str) -> bool:
         OSError: it cannot be read.
     """
     known = parse_digest(diff_id)
-    wanted = digest_hex(known)
-    found = hashlib.new(digest_algorithm(known))
+    return digest_hex(known) in tar_digests(path, digest_algorithm(known))
+
+
+def tar_digests(path: Path, algorithm: str) -> Iterator[str]:
+    """Yield the digest of a stored tar in hex, then those it had before each padding that is possible.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    found = hashlib.new(algorithm)
     tail = b""
     with path.open("rb") as stream:
         while piece := stream.read(_CHUNK):
             found.update(tail)
             found.update(memoryview(piece)[:-_BLOCK])
             tail = piece[-_BLOCK:]
-    whole = found.copy()
-    whole.update(tail)
-    if whole.hexdigest() == wanted:
-        return True
-    return any(_ends_so(found.copy(), tail[:end], wanted) for end in _ends(tail))
-
-
-def _ends(tail: bytes) -> range:
-    """Return the lengths that the last block may have had before it was padded with zeroes."""
-    return range(len(tail) - 1, max(0, len(tail.rstrip(b"\0")) - 1), -1)
-
-
-def _ends_so(digest: "hashlib._Hash", tail: bytes, wanted: str) -> bool:
-    digest.update(tail)
-    return digest.hexdigest() == wanted
+    for end in range(len(tail), max(-1, len(tail.rstrip(b"\0")) - 1), -1):
+        ended = found.copy()
+        ended.update(memoryview(tail)[:end])
+        yield ended.hexdigest()

@@ -101,7 +101,8 @@ def finding_line(line: JsonObject) -> str:
 def summary_lines(last: JsonObject, *, repair: bool) -> list[str]:
     """Return the end of the report."""
     spent = number(last, "seconds")
-    checked = f"checked {size(number(last, 'bytes'))} in {duration(spent)}"
+    rate = f"{size(number(last, 'bytes_per_second'))}/s"
+    checked = f"checked {size(number(last, 'bytes'))} in {duration(spent)} ({rate})"
     damaged, repaired = last.integer("damaged"), last.integer("repaired_images")
     if not damaged:
         return [f"ok: {checked}, no damage"]

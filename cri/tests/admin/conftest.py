@@ -56,6 +56,8 @@ class ScriptedPuller:
     store: ImageStore
     error: ImageError | None = None
     now: tuple[RunningPull, ...] = ()
+    renewed: tuple[str, tuple[bytes, ...]] | None = None
+    """An image that a pull puts into the store: name and layers."""
     asked: list[tuple[str, RegistryAuth | None, str, str]] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
@@ -102,6 +104,8 @@ class ScriptedPuller:
         await self.go.wait()
         if self.error is not None:
             raise self.error
+        if self.renewed is not None:
+            return await add_image(self.store, self.renewed[0], *self.renewed[1])
         return self.store.list_images()[0]
 
 

@@ -4,7 +4,9 @@ import errno
 import json
 import os
 import stat
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,16 +16,20 @@ from image.host.disk_usage import usage_below
 from image.host.layer_mounts import MountMode
 from image.model.digest import sha256_digest
 from image.store import erofs_layers
+from image.store.chain_ids import chain_ids
+from image.store.erofs.tar_index import TarIndex
 from image.store.erofs_layers import ErofsLayers
 from image.store.indexed_layer import IndexedLayer
 from image.store.layer_store import LayerSummary
+from image.store.tar_stream import TarStream
 from image.store.unpack_tar import UnpackLimits
 from image.tests.store import image_making
 from image.tests.store.erofs.index_reading import read_index
 from image.tests.store.tar_making import Chunks, TarMaker
 
-CHAIN, ABOVE = sha256_digest(b"chain"), sha256_digest(b"above")
 TAR = TarMaker().add("d/f", b"content").add("o/.wh..wh..opq").done()
+TAR_ABOVE = TarMaker().add("d/g", b"2").done()
+CHAIN, ABOVE = chain_ids((sha256_digest(TAR), sha256_digest(TAR_ABOVE)))
 
 
 class MountTable:
@@ -160,7 +166,7 @@ def test_layer_is_found_mounted_or_mounted_again_after_a_restart(site: Site) -> 
     assert site.changes == []
 
 
-@pytest.mark.parametrize("damage", ["format", "mount", "gone"])
+@pytest.mark.parametrize("damage", ["format", "mount", "gone", "flipped", "unreadable"])
 def test_index_is_made_again_from_the_tar(site: Site, damage: str) -> None:
     site.publish()
     good = (site.layers.place(CHAIN) / "index").read_bytes()
@@ -171,6 +177,13 @@ def test_index_is_made_again_from_the_tar(site: Site, damage: str) -> None:
             (site.layers.place(CHAIN) / "index").unlink()
         case "mount":
             site.table.answers = [errno.EUCLEAN]
+        case "flipped":
+            index = site.layers.place(CHAIN) / "index"
+            index.chmod(0o600)
+            index.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+        case "unreadable":
+            (site.layers.place(CHAIN) / "index").unlink()
+            (site.layers.place(CHAIN) / "index").symlink_to("elsewhere")
         case _:
             (site.layers.place(CHAIN) / "index").unlink()
     site.layers.attach(CHAIN)
@@ -204,7 +217,7 @@ def test_kernel_that_refuses_at_once_gets_an_extracted_layer(site: Site) -> None
 
 def test_store_without_mounts_extracts_what_it_finds(site: Site) -> None:
     site.publish()
-    site.publish(ABOVE, CHAIN, TarMaker().add("d/g", b"2").done())
+    site.publish(ABOVE, CHAIN, TAR_ABOVE)
     site.table.mounted.clear()
     root = site.store(MountMode.EXTRACT).attach(ABOVE)
     assert (root / "d/g").read_bytes() == b"2"
@@ -225,6 +238,86 @@ def test_damaged_tar_needs_a_new_pull(site: Site) -> None:
     with pytest.raises(FailedPrecondition, match="pull it again"):
         site.store(MountMode.EXTRACT).attach(CHAIN)
     assert site.staged() == []
+
+
+def test_root_that_cannot_be_read_counts_as_a_damaged_index(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.publish()
+    site.table.mounted.clear()
+    real, failures = os.listdir, [errno.EIO]
+
+    def listdir(place: Path) -> list[str]:
+        if place == site.root() and failures:
+            raise OSError(failures.pop(), "Input/output error")
+        return real(place)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    assert site.layers.attach(CHAIN) == site.root()
+    assert site.table.asked == 3
+
+
+def test_a_damaged_tar_is_never_extracted(site: Site) -> None:
+    site.publish()
+    site.table.mounted.clear()
+    tar = site.layers.place(CHAIN) / "tar"
+    tar.chmod(0o600)
+    tar.write_bytes(tar.read_bytes().replace(b"content", b"CONTENT"))
+    site.table.answers = [errno.EIO]
+    with pytest.raises(FailedPrecondition, match="its tar has another digest"):
+        site.layers.attach(CHAIN)
+    with pytest.raises(FailedPrecondition, match="its tar has another digest"):
+        site.store(MountMode.EXTRACT).attach(CHAIN)
+    assert tar.exists()
+
+
+def test_a_record_that_cannot_be_read_is_damage(site: Site) -> None:
+    site.publish()
+    site.table.mounted.clear()
+    (site.layers.place(CHAIN) / "layer.json").write_text("{")
+    with pytest.raises(FailedPrecondition, match="its record cannot be read"):
+        site.layers.attach(CHAIN)
+
+
+@pytest.mark.parametrize("mode", [MountMode.FILE, MountMode.EXTRACT])
+def test_a_layer_is_renewed_while_it_is_mounted(site: Site, mode: MountMode) -> None:
+    site.publish()
+    index = site.layers.place(CHAIN) / "index"
+    good = index.read_bytes()
+    index.chmod(0o600)
+    index.write_bytes(b"damaged")
+    site.store(mode).renew(CHAIN)
+    if mode is MountMode.FILE:
+        assert index.read_bytes() == good
+        assert site.table.mounted == {site.root()}
+    else:
+        assert [summary.kind for _, summary in site.changes] == ["extract"]
+    with pytest.raises(FileNotFoundError):
+        site.layers.renew(ABOVE)
+
+
+def test_a_slow_mending_holds_up_no_other_layer(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.publish()
+    site.publish(ABOVE, CHAIN, TAR_ABOVE)
+    site.table.mounted.clear()
+    (site.layers.place(ABOVE) / "index").unlink()
+    begun, go_on = threading.Event(), threading.Event()
+    real = TarIndex.run
+
+    def slow(index: TarIndex, stream: TarStream) -> None:
+        begun.set()
+        assert go_on.wait(60)
+        real(index, stream)
+
+    monkeypatch.setattr(TarIndex, "run", slow)
+    with ThreadPoolExecutor() as threads:
+        mending = threads.submit(site.layers.attach, ABOVE)
+        assert begun.wait(60)
+        assert site.layers.attach(CHAIN) == site.root()
+        go_on.set()
+        assert mending.result(60) == site.root(ABOVE)
 
 
 def test_absent_layer_is_told(site: Site) -> None:

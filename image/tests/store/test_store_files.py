@@ -1,8 +1,10 @@
-"""Tests of failures of the disk; all else is tested through the store."""
+"""Tests of failures of the disk, of damage, and of what happens at the same time."""
 
+import asyncio
 import errno
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +12,11 @@ import pytest
 
 from image.errors import FailedPrecondition, Internal, ResourceExhausted
 from image.model.digest import sha256_digest
+from image.store.erofs_layers import ErofsLayers
+from image.store.image_store import ImageStore
+from image.store.layer_store import LayerSummary
 from image.store.store_files import StoreFiles
-from image.tests.store.image_making import build, commit_of, layer
+from image.tests.store.image_making import add_image, build, commit_of, layer, publish_missing
 
 TAR = layer("f")
 COMMIT = commit_of("app:1", (TAR,))
@@ -96,3 +101,136 @@ def test_present_layers_are_attached_for_those_who_build_above(
 def test_closing_twice_is_fine(files: StoreFiles) -> None:
     files.close()
     files.close()
+
+
+# By the store that the daemon uses -----------------------------------------------------------
+
+BASE, TOP = layer("base"), layer("top")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[ImageStore]:
+    store = await ImageStore.open(tmp_path / "images")
+    yield store
+    store.close()
+
+
+def layers_on_disk(store: ImageStore) -> int:
+    return len(os.listdir(store.root / "layers"))
+
+
+async def _reopened(store: ImageStore, *containers: str) -> ImageStore:
+    """Open the store again as after a crash: the old one is never closed."""
+    again = await ImageStore.open(store.root)
+    await again.reconcile(frozenset(containers))
+    return again
+
+
+async def test_damaged_content_stays_for_containers_that_use_it(store: ImageStore) -> None:
+    record = await add_image(store, "app:1", BASE, TOP)
+    await store.acquire(record.id, "c")
+    base = record.layers[0].chain_id
+    await store.condemn(base)
+    await store.condemn(base)
+    assert store.list_images() == ()
+    (kept,) = (store.root / "replaced").iterdir()
+    assert (kept / "root/base").exists()
+    await add_image(store, "app:1", BASE, TOP)
+    assert layers_on_disk(store) == 2
+    again = await _reopened(store, "c")
+    assert list((store.root / "replaced").iterdir()) == [kept]
+    await again.release("c")
+    assert list((store.root / "replaced").iterdir()) == []
+    again.close()
+
+
+async def test_a_crash_while_damage_is_set_aside_is_finished_at_start(store: ImageStore) -> None:
+    record = await add_image(store, "app:1", BASE)
+    await store.acquire(record.id, "c")
+    await store.condemn(record.layers[0].chain_id)
+    (kept,) = (store.root / "replaced").iterdir()
+    kept.rename(store.root / "layers" / record.id.partition(":")[2])  # not the layer's name: swept
+    again = await _reopened(store, "c")
+    assert list((store.root / "replaced").iterdir()) == []
+    record = await add_image(again, "app:2", TOP)
+    await again.acquire(record.id, "d")
+    await again.condemn(record.layers[0].chain_id)
+    (kept,) = (store.root / "replaced").iterdir()
+    kept.rename(store.root / "layers" / record.layers[0].chain_id.partition(":")[2])
+    third = await _reopened(again, "c", "d")
+    assert list((store.root / "replaced").iterdir()) == [kept]
+    fourth = await _reopened(third)
+    assert list((store.root / "replaced").iterdir()) == []
+    for one in (again, third, fourth):
+        one.close()
+
+
+async def test_a_layer_that_something_wants_now_is_not_taken_out(store: ImageStore) -> None:
+    record = await add_image(store, "app:1", BASE)
+    space = await store.begin_pull()
+    await space.claim((record.layers[0].chain_id,))
+    with pytest.raises(FailedPrecondition, match="try again"):
+        await store.condemn(record.layers[0].chain_id)
+    await space.close()
+    with pytest.raises(Internal, match="No such file"):
+        await store.renew("sha256:" + "0" * 64)
+
+
+async def test_an_image_that_is_removed_while_it_is_mounted_stays_for_the_container(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = await add_image(store, "app:1", BASE)
+    begun, go_on = threading.Event(), threading.Event()
+    real = ErofsLayers.attach
+
+    def slow(layers: ErofsLayers, chain_id: str) -> Path:
+        begun.set()
+        assert go_on.wait(60)
+        return real(layers, chain_id)
+
+    monkeypatch.setattr(ErofsLayers, "attach", slow)
+    async with asyncio.TaskGroup() as group:
+        acquiring = group.create_task(store.acquire(record.id, "c"))
+        assert await asyncio.to_thread(begun.wait, 60)
+        await store.remove(record.id)  # waits for nobody
+        assert await store.collect() == 0
+        other = await add_image(store, "other:1", TOP)
+        assert store.list_images() == (other,)
+        go_on.set()
+    assert (acquiring.result()[0] / "base").exists()
+    await store.release("c")
+    assert layers_on_disk(store) == 1
+
+
+async def test_a_pull_that_is_given_up_while_it_publishes_leaves_nothing(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    real = ErofsLayers.publish
+
+    def slow(
+        layers: ErofsLayers, staged: Path, chain_id: str, summary: LayerSummary
+    ) -> LayerSummary:
+        begun.set()
+        assert go_on.wait(60)
+        return real(layers, staged, chain_id, summary)
+
+    monkeypatch.setattr(ErofsLayers, "publish", slow)
+    space = await store.begin_pull()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(publish_missing(space, commit_of("app:1", (BASE,)), (BASE,)))
+        assert await asyncio.to_thread(begun.wait, 60)
+        store._files.release_claims(space._ticket)
+        go_on.set()
+    assert store._files._index.layers() == frozenset()
+    await store.collect()
+    assert layers_on_disk(store) == 0
+    await space.close()
+
+
+async def test_a_damaged_document_is_mended_by_the_next_pull(store: ImageStore) -> None:
+    record = await add_image(store, "app:1", BASE)
+    path = store.root / "blobs/sha256" / record.id.partition(":")[2]
+    path.write_bytes(b"{}")
+    await add_image(store, "app:1", BASE)
+    assert await store.read_blob(record.id)

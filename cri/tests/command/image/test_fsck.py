@@ -17,6 +17,7 @@ def done(damaged: int, repaired: int) -> dict[str, object]:
     return {
         "event": "done",
         "bytes": 2e9,
+        "bytes_per_second": 5e8,
         "seconds": 4,
         "damaged": damaged,
         "damaged_images": damaged,
@@ -27,7 +28,7 @@ def done(damaged: int, repaired: int) -> dict[str, object]:
 def test_no_damage_is_ok(daemon: CannedDaemon, lading: CommandLine) -> None:
     daemon.on("image/fsck", PROGRESS, done(0, 0))
     said = lading("image", "fsck")
-    assert (said.code, said.out) == (0, "ok: checked 2.00 GB in 4.0 s, no damage\n")
+    assert (said.code, said.out) == (0, "ok: checked 2.00 GB in 4.0 s (500 MB/s), no damage\n")
 
 
 def test_damage_is_named_with_the_way_out(daemon: CannedDaemon, lading: CommandLine) -> None:
@@ -36,7 +37,7 @@ def test_damage_is_named_with_the_way_out(daemon: CannedDaemon, lading: CommandL
     assert said.code == 3
     assert said.out.splitlines() == [
         "damaged layer 77aa: its tar is missing (2 images, 1 container: a:1, b:1)",
-        "checked 2.00 GB in 4.0 s: 1 damaged thing, 0 images repaired",
+        "checked 2.00 GB in 4.0 s (500 MB/s): 1 damaged thing, 0 images repaired",
         "action  lading image fsck --repair",
     ]
     assert lading("image", "fsck", "-q").out == "sha256:77aa\n"
