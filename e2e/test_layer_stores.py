@@ -157,6 +157,7 @@ async def test_mounts_survive_the_store_and_go_with_the_image(site: Site) -> Non
     await again.release("container1")
     await again.release("other")
     assert mount_points_below(site.layers) == ()
+    assert await again.wait_removed(30)
     assert os.listdir(site.layers) == os.listdir(site.store.root / "staging") == []
     again.close()
 

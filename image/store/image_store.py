@@ -66,9 +66,14 @@ class ImageStore:
     async def remove(self, text: str) -> None:
         """Remove an image by id with all its names, or one name, and the image with the last; absent is fine.
 
-        What containers use stays on disk until they are released.
+        What containers use stays on disk until they are released. Names and layers are gone when this returns; the
+        disk gets the space of what is large some time later.
         """
         await asyncio.to_thread(self._files.remove, text)
+
+    async def wait_removed(self, seconds: float) -> bool:
+        """Wait until the disk has the space of what was removed, but not longer; return whether it has."""
+        return await asyncio.to_thread(self._files.wait_removed, seconds)
 
     async def acquire(self, image_id: str, container_id: str) -> tuple[Path, ...]:
         """Record that a container uses an image; return its directories for overlayfs, topmost first.

@@ -27,6 +27,7 @@ from image.store.image_index import ImageIndex
 from image.store.layer_choice import choose_layers
 from image.store.layer_claims import ClaimState, LayerClaims
 from image.store.layer_store import LayerStore, LayerSummary
+from image.store.removal_queue import RemovalQueue
 from image.store.space_use import SpaceUse, measure
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class StoreFiles:
         self._layers: LayerStore = ErofsLayers(
             root / "layers", self._staging, self.choice.mode, self._note_change
         )
+        self._removals = RemovalQueue(lambda path: self._discard((path,)))
         self._claims = LayerClaims()
         self._opaque: frozenset[str] = frozenset()
         self._totals = (0, 0)
@@ -239,7 +241,7 @@ class StoreFiles:
         with self._change():
             retired = self._retire(self._index.remove_uses(container_id, self._claims.pinned()))
             retired += self._unused_replaced()
-        self._discard(retired)
+        self._removals.delete(retired)
 
     def remove(self, text: str) -> None:
         """Remove an image by id, or one of its names; absent ones are fine."""
@@ -251,7 +253,11 @@ class StoreFiles:
             unneeded = self._index.remove_names(record.id, names, self._claims.pinned())
             retired = self._retire(unneeded)
             self._documents.drop(record, self._index.images())
-        self._discard(retired)
+        self._removals.delete(retired)
+
+    def wait_removed(self, seconds: float) -> bool:
+        """Wait until what was removed is off the disk, but not longer; return whether it is."""
+        return self._removals.wait(seconds)
 
     def report(self) -> DiskReport:
         """Return what is on disk, and who uses it."""

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from image.errors import Internal, InvalidArgument, NotFound
+from image.store.extracted_layers import ExtractedLayers
 from image.store.image_store import ImageStore
 from image.store.layer_claims import ClaimState
 from image.store.layer_store import LayerSummary
@@ -116,6 +118,27 @@ async def test_layers_are_shared_until_the_last_image_goes(store: ImageStore) ->
     assert layers_on_disk(store) == 2
     await store.remove("two:1")
     assert layers_on_disk(store) == 0
+
+
+async def test_what_is_removed_leaves_the_disk_behind_the_call(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_image(store, "app:1", BASE, TOP)
+    go_on = threading.Event()
+    real = ExtractedLayers.discard
+
+    def slow(layers: ExtractedLayers, retired: Path) -> None:
+        assert go_on.wait(30)
+        real(layers, retired)
+
+    monkeypatch.setattr(ExtractedLayers, "discard", slow)
+    await store.remove("app:1")
+    assert layers_on_disk(store) == 0
+    assert not await store.wait_removed(0.001)
+    assert await store.collect() == 0  # it is in work already
+    go_on.set()
+    assert await store.wait_removed(30)
+    assert os.listdir(store.root / "staging") == []
 
 
 async def test_content_stays_while_a_container_uses_it(store: ImageStore) -> None:
