@@ -3,9 +3,12 @@
 Pure. Promise: what is returned is relative, has no `..`, and is no longer than a path may be. Nothing is looked up.
 """
 
+import re
+
 from image.store.tar_headers import TarError
 
 _PATH_MAX = 4095
+_has_dots = re.compile(rb"/\.\.?(?:/|\Z)").search
 
 
 def clean(name: bytes) -> bytes:
@@ -16,8 +19,13 @@ def clean(name: bytes) -> bytes:
     """
     if len(name) > _PATH_MAX or b"\0" in name:
         raise TarError("name is not a possible path")
-    name = name.removeprefix(b"./")
-    if name[:1] not in b"/." and b"/." not in name and b"//" not in name and name[-1:] != b"/":
+    name = name.removeprefix(b"./").removesuffix(b"/")
+    if (
+        name[:1] not in b"/."
+        and name[-1:] != b"/"
+        and b"//" not in name
+        and (b"/." not in name or _has_dots(name) is None)
+    ):
         return name
     parts: list[bytes] = []
     for part in name.split(b"/"):

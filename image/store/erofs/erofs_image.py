@@ -57,6 +57,8 @@ class _Shape:
     blocks: int = 0
     padding: bytes = b""
     """What stands between attributes and chunk indexes, which start on a multiple of 8."""
+    counts: tuple[int, ...] = ()
+    """Entries in each block of a directory."""
 
 
 _ONE_CHUNK = _Shape(CHUNK_BASED, 8)
@@ -188,6 +190,7 @@ def _xattrs(node: Node) -> bytes:
 
 
 def _shape(node: Node, xattrs: bytes) -> _Shape:
+    counts: tuple[int, ...] = ()
     match node:
         case Regular() if node.size:
             if not xattrs and node.size <= 1 << node.chunk_bits:
@@ -196,15 +199,16 @@ def _shape(node: Node, xattrs: bytes) -> _Shape:
             indexes = 8 * chunk_count(node.size, node.chunk_bits)
             return _Shape(CHUNK_BASED, len(padding) + indexes, padding=padding)
         case Directory():
-            _, size = directory_blocks(sorted((b".", b"..", *node.children)))
+            counts, size = directory_blocks(sorted((b".", b"..", *node.children)))
             tail = size % BLOCK
         case Link():
             size = tail = len(node.target)
         case _:
             return _NOTHING
     if tail and INODE_BYTES + len(xattrs) + tail <= BLOCK:
-        return _Shape(FLAT_INLINE, tail, size // BLOCK if isinstance(node, Directory) else 0)
-    return _Shape(FLAT_PLAIN, 0, -(-size // BLOCK))
+        blocks = size // BLOCK if isinstance(node, Directory) else 0
+        return _Shape(FLAT_INLINE, tail, blocks, counts=counts)
+    return _Shape(FLAT_PLAIN, 0, -(-size // BLOCK), counts=counts)
 
 
 def _content(node: Node, shape: _Shape, first_block: int) -> tuple[int, int, bytes]:
@@ -214,7 +218,7 @@ def _content(node: Node, shape: _Shape, first_block: int) -> tuple[int, int, byt
             indexes = chunk_indexes(node.size, node.chunk_bits, node.offset, node.segments)
             return node.size, CHUNKS_BY_INDEX | (node.chunk_bits - BLOCK_BITS), indexes
         case Directory():
-            content = _directory(node)
+            content = _directory(node, shape.counts)
         case Link():
             content = node.target
         case Special():
@@ -224,12 +228,11 @@ def _content(node: Node, shape: _Shape, first_block: int) -> tuple[int, int, byt
     return len(content), first_block + node.block if shape.blocks else 0, content
 
 
-def _directory(node: Directory) -> bytes:
+def _directory(node: Directory, counts: tuple[int, ...]) -> bytes:
     above = node.parent or node
     entries = [(name, child.nid, child.mode) for name, child in node.children.items()]
     entries += [(b".", node.nid, node.mode), (b"..", above.nid, above.mode)]
     entries.sort()
-    counts, _ = directory_blocks(name for name, _, _ in entries)
     return b"".join(directory_content(entries, counts))
 
 
