@@ -87,11 +87,10 @@ class BytePipe:
                 return b""
             chunk = self._chunks.popleft()
             self._size -= len(chunk)
-            if self._size < self._limit:
+            # A waiting writer is woken late, at half: it then works for a while before it has to wait again.
+            if self._size <= self._limit // 2:
                 self._changed.notify_all()
-                # A writer on the loop is woken late, at half, to save wake-ups.
-                if self._size <= self._limit // 2:
-                    self._rouse()
+                self._rouse()
             return chunk
 
     def _rouse(self) -> None:
