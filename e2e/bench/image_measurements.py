@@ -17,7 +17,7 @@ from cri.api import api_pb2
 from e2e.bench.big_images import BigImage
 from e2e.bench.contender import Contender, descendants
 from e2e.bench.measurements import WORKLOAD, Samples, Surroundings
-from e2e.bench.memory import pss_kilobytes
+from e2e.bench.memory import processor_seconds, pss_kilobytes
 from e2e.bench.results import percentile
 from e2e.cri_client import DEADLINE, connected
 from e2e.images.catalogue import IDLE
@@ -46,7 +46,9 @@ def image_life(contender: Contender, place: Surroundings, image: BigImage) -> Sa
     root = contender.daemon.root
     before = disk_megabytes(root)
     with watched(contender) as watch:
+        used = processor_use(contender)
         pull = seconds(lambda: contender.client.pull(image.reference))
+        used = processor_use(contender) - used
     disk = disk_megabytes(root) - before
     start, reading = first_start(contender, place, image)
     os.sync()
@@ -56,6 +58,7 @@ def image_life(contender: Contender, place: Surroundings, image: BigImage) -> Sa
     removal = seconds(lambda: remove(contender, image.reference))
     measured = {
         "pull s": pull,
+        "processor s of the pull": used,
         "pull of a changed top layer s": changed,
         "remove s": removal,
         "first start, cold": start,
@@ -107,6 +110,11 @@ def first_start(contender: Contender, place: Surroundings, image: BigImage) -> t
     client.stop_pod(pod_id)
     client.remove_pod(pod_id)
     return start, reading
+
+
+def processor_use(contender: Contender) -> float:
+    """Return the processor seconds of the daemon and of what it has started."""
+    return sum(map(processor_seconds, descendants(contender.daemon.process.pid)))
 
 
 def drop_caches() -> None:

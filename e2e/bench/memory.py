@@ -1,10 +1,11 @@
-"""Proportional memory (PSS) of processes, as the kernel accounts it in smaps_rollup.
+"""Proportional memory (PSS) of processes, as the kernel accounts it in smaps_rollup, and their processor time.
 
 Reads /proc only. The workload's own process is left out: it is the user's, and equal everywhere.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,14 @@ def pss_kilobytes(pid: int) -> int:
             if line.startswith("Pss:"):
                 return int(line.split()[1])
     return 0
+
+
+def processor_seconds(pid: int) -> float:
+    """Return what a process has used and its reaped children had (proc_pid_stat(5)); 0 if it is gone."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def command_of(pid: int) -> list[str]:
