@@ -27,6 +27,7 @@ from cri.startup_checks import (
     check_rights,
 )
 from cri.supervisor import TaskSupervisor
+from cri.worker_cgroup import WorkerCgroup, worker_cgroup_name
 from cri.worker_launcher import ProgramWorkerLauncher
 from image.host.landlock import landlock_abi
 from image.protocol.transport_limits import TransportLimits
@@ -102,6 +103,7 @@ async def build_node(
     database = StateDatabase(paths.database)
     stack.push_async_callback(database.close)
     pause = pause_program(settings)
+    launcher = _worker_launcher(settings, programs, host, stack)
     node = Node(
         settings=_node_settings(settings, paths, pause, systemd_cgroups=systemd),
         host=host,
@@ -118,7 +120,7 @@ async def build_node(
     return Assembly(
         node=node,
         store=store,
-        puller=Puller(store, pull_settings(settings), ProgramWorkerLauncher(programs), supervisor),
+        puller=Puller(store, pull_settings(settings), launcher, supervisor),
         systemd_cgroups=systemd,
         findings=_findings(facts, features, choice, pause) + await check_writable_layers(paths),
         cni_times=cni_times,
@@ -275,6 +277,21 @@ def _driver_services(
         monitor_cgroup=monitors,
         cgroups=host.layout,
     )
+
+
+def _worker_launcher(
+    settings: Settings, programs: ProgramRunner, host: LinuxHost, stack: AsyncExitStack
+) -> ProgramWorkerLauncher:
+    """Make the cgroup of this instance's pull workers, and what starts them in it."""
+    cgroup = WorkerCgroup(
+        worker_cgroup_name(monitor_cgroup_name(settings.state)),
+        host.layout,
+        mounted_hierarchies(),
+        memory_bytes=settings.image.worker_memory,
+    )
+    cgroup.start()
+    stack.callback(cgroup.stop)
+    return ProgramWorkerLauncher(programs, cgroup)
 
 
 def _network(settings: Settings, programs: ProgramRunner, times: ProgramTimes) -> CniNetwork:

@@ -16,7 +16,6 @@ import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cri.api import api_pb2
 from e2e.command_line import CommandLine
 from e2e.cri_client import Client
 from e2e.daemon import Lading
@@ -28,6 +27,7 @@ from image.tests.fakes.fake_registry.certificates import make_certificate
 from image.tests.policy.signing import payload_of, push_signature, sign, write_public
 from image.tests.worker.test_archive_client import oci
 
+CGROUPS = Path("/sys/fs/cgroup")
 USER, PASSWORD = "puller", "S3CR3T-of-the-helper"
 HELPER = f"e2e-{os.getpid()}"
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -98,6 +98,15 @@ def status_of(entry: Path) -> dict[str, str]:
     except OSError:
         return {}
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def cgroup_of(pid: int) -> Path:
+    """Return the directory of a process's cgroup where memory is limited."""
+    lines = [one.split(":", 2) for one in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+    for _, controllers, path in lines:
+        if "memory" in controllers.split(","):
+            return CGROUPS / "memory" / path.lstrip("/")
+    return CGROUPS / next(path for _, names, path in lines if not names).lstrip("/")
 
 
 def wait_until(reached: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
@@ -183,16 +192,41 @@ def test_a_worker_has_few_rights(place: Place) -> None:
         assert found["NoNewPrivs"] == "1"
 
 
+def test_workers_share_a_cgroup_with_limits(place: Place) -> None:
+    with place.halted_pull("team/halted") as pid:
+        cgroup = cgroup_of(pid)
+        assert cgroup.name.startswith("lading-workers")
+        assert cgroup.name != cgroup_of(place.daemon.process.pid).name
+        names = ("memory.max", "cpu.weight")
+        if not (cgroup / names[0]).exists():
+            names = ("memory.limit_in_bytes", "cpu.shares")
+        assert int((cgroup / names[0]).read_text()) == 2 * 2**30
+        weight = Path(str(cgroup).replace("/memory/", "/cpu/")) / names[1]
+        assert int(weight.read_text()) in (12, 128)
+
+
+def test_a_worker_that_needs_too_much_names_the_setting(place: Place) -> None:
+    place.daemon.stop()
+    place.daemon.section("image")["worker_memory"] = 24 * 2**20
+    place.daemon.start()
+    image = place.push("team/hungry")
+    with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, says="image.worker_memory"):
+        place.client.pull(f"{image.name}:v1")
+
+
 @pytest.mark.parametrize("crash", [False, True], ids=["stopped", "crashed"])
 def test_no_worker_outlives_its_daemon(place: Place, crash: bool) -> None:
     with place.halted_pull("team/halted") as pid:
+        cgroup = cgroup_of(pid)
         if crash:
             place.daemon.kill()
         else:
-            request = api_pb2.ListImagesRequest()
-            assert place.client.image.ListImages(request, timeout=20) is not None
-            place.daemon.stop()
+            place.daemon.process.terminate(90.0)  # it lets calls go on for 25 s
         wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the worker lives on")
     if crash:
+        assert cgroup.is_dir()
         place.daemon.start()
+        assert cgroup.is_dir()
+        place.daemon.stop()
+    assert not cgroup.exists()
     assert not any((place.daemon.root / "images/staging").iterdir())

@@ -6,11 +6,12 @@ replaced by a new one, and one that is not wanted in time is ended. The daemon's
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Protocol
 
-from image.errors import ImageError
+from image.errors import ImageError, ResourceExhausted
 from image.worker.channel import Channel
 
 
@@ -23,6 +24,9 @@ class RunningWorker(Protocol):
 
     async def wait(self) -> int:
         """Wait until it has ended and was reaped; return its exit code, negative for a signal."""
+
+    def may_have_met_memory_limit(self) -> bool:
+        """Tell whether the kernel has killed a worker for want of memory since this one was started."""
 
     def kill(self) -> None:
         """Send SIGKILL; fine when it has ended."""
@@ -37,6 +41,9 @@ class WorkerLauncher(Protocol):
         """Start a program with these descriptors kept open under their numbers, and no others but 0 to 2."""
 
 
+_END_SECONDS = 10.0
+"""For a killed process whose sockets are closed to be collected."""
+
 Spawn = Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]
 
 
@@ -46,6 +53,15 @@ class _Worker:
     def __init__(self, running: RunningWorker, channel: Channel) -> None:
         self.running = running
         self.channel = channel
+
+    async def met_memory_limit(self) -> bool:
+        """Tell whether this worker, which has closed its end of the socket, was killed for want of memory."""
+        try:
+            async with asyncio.timeout(_END_SECONDS):
+                code = await self.running.wait()
+        except TimeoutError:
+            return False
+        return code == -signal.SIGKILL and self.running.may_have_met_memory_limit()
 
     async def end(self) -> None:
         self.running.kill()
@@ -79,6 +95,10 @@ class WorkerPool:
         worker = self._take_warm() or await self._start()
         try:
             yield worker.channel
+        except ImageError as error:
+            if error.reason == "WorkerDied" and await worker.met_memory_limit():
+                raise _too_large(error.subject) from error
+            raise
         finally:
             await worker.end()
             self._keep_one()
@@ -131,3 +151,12 @@ class WorkerPool:
         finally:
             theirs.close()
         return _Worker(running, await Channel.open(ours))
+
+
+def _too_large(subject: str) -> ResourceExhausted:
+    return ResourceExhausted(
+        subject,
+        "worker process was killed at the memory limit of all pull workers",
+        remedy="raise image.worker_memory, or pull fewer images at once",
+        reason="WorkerMemory",
+    )

@@ -37,9 +37,12 @@ def mounted_hierarchies() -> Mapping[str, str]:
 
 
 class MonitorCgroup:
-    """One cgroup for monitors; an empty `path` leaves them in the daemon's."""
+    """One cgroup for monitors, or for other programs; an empty `path` leaves them in the daemon's."""
 
-    def __init__(self, path: str, hierarchies: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: str, hierarchies: Mapping[str, str], *, members: str = "monitors"
+    ) -> None:
+        self._members = members
         name = path.strip("/")
         v1 = sorted({mount for key, mount in hierarchies.items() if key})
         unified = hierarchies.get("")
@@ -58,7 +61,7 @@ class MonitorCgroup:
         if self._moved is not None:
             self._moved.mkdir(parents=True, exist_ok=True)
         if self._threaded:
-            self._thread = ThreadPoolExecutor(1, "monitor-spawner", initializer=self._join)
+            self._thread = ThreadPoolExecutor(1, f"{self._members}-spawner", initializer=self._join)
 
     def stop(self) -> None:
         """End the thread and remove the cgroup if no monitor is left in it."""
@@ -76,7 +79,8 @@ class MonitorCgroup:
                 _copy_cpuset(directory)
                 (directory / "tasks").write_text(thread)
             except OSError as error:
-                _log.warning("monitors stay in the daemon's cgroup of %s: %s", directory, error)
+                text = "%s stay in the daemon's cgroup of %s: %s"
+                _log.warning(text, self._members, directory, error)
 
     async def spawn(self, start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
         """Call `start` in the thread. A cancelled call waits for it (1 ms) and kills what it started.
@@ -106,7 +110,8 @@ class MonitorCgroup:
         try:
             (self._moved / "cgroup.procs").write_text(str(pid))
         except OSError as error:
-            _log.warning("monitor %d stays in the daemon's cgroup: %s", pid, error)
+            text = "process %d of the %s stays in the daemon's cgroup: %s"
+            _log.warning(text, pid, self._members, error)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -10,6 +10,7 @@ class SubprocessWorker:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.killed_for_memory = False
 
     @property
     def pid(self) -> int:
@@ -17,6 +18,9 @@ class SubprocessWorker:
 
     async def wait(self) -> int:
         return await self._process.wait()
+
+    def may_have_met_memory_limit(self) -> bool:
+        return self.killed_for_memory
 
     def kill(self) -> None:
         if self._process.returncode is None:

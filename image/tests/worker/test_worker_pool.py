@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
-from image.errors import Unavailable
+from image.errors import ResourceExhausted, Unavailable
 from image.tests.worker.subprocess_launcher import (
     SPEAK,
     SubprocessLauncher,
@@ -114,3 +114,24 @@ async def test_worker_that_cannot_be_started_leaves_nothing() -> None:
         made.pool._keep_one()
         await made.tasks.wait_all()
         assert all(task.cancelled() or not task.exception() for task in made.tasks.tasks)
+
+
+@pytest.mark.parametrize("for_memory", [True, False])
+async def test_a_worker_killed_for_memory_names_the_setting(for_memory: bool) -> None:
+    async with site(0.0) as place:
+
+        async def talk() -> None:
+            async with place.pool.worker() as channel:
+                worker = place.launcher.started[0]
+                worker.killed_for_memory = for_memory
+                worker.kill()
+                assert await channel.receive() is None
+                raise Unavailable("it", "worker process ended", reason="WorkerDied")
+
+        with pytest.raises((ResourceExhausted, Unavailable)) as caught:
+            await talk()
+        if for_memory:
+            assert (caught.value.subject, caught.value.reason) == ("it", "WorkerMemory")
+            assert "image.worker_memory" in caught.value.remedy
+        else:
+            assert caught.value.reason == "WorkerDied"

@@ -86,7 +86,7 @@ async def test_version_2_moves_each_process(
     cgroup.stop()
     assert not (tmp_path / "monitors").exists()
     cgroup.adopt(43)
-    assert "monitor 43 stays" in caplog.text
+    assert "process 43 of the monitors stays" in caplog.text
 
 
 async def test_cancelled_spawn_kills_what_it_started(tmp_path: Path) -> None:
