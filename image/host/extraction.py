@@ -24,6 +24,12 @@ _TIME_LIMIT = 2**34 * 10**9
 """Seconds that ext4 with 256-byte inodes can hold (year 2446); the kernel clamps below that by itself."""
 
 
+_MAX_HOPS = 40
+"""Links on one path, as in path_resolution(7)."""
+_MAX_STEPS = 4_000_000
+"""Names walked one by one for one layer; an honest one needs one for each directory that it does not describe."""
+
+
 class Described(Protocol):
     """Anything with the attributes of a file; a tar entry is one."""
 
@@ -69,11 +75,13 @@ class ExtractionRoot:
         # Only root can give files away; an unprivileged extraction (tests, rootless) keeps its own ids.
         self._owners = self._uid == 0
         self._max_depth = max_depth
-        self._link_hops = 0
+        self._steps = 0
         # Removed directories stay in both: `finish` skips what is gone, and whoever makes one anew describes it anew.
         self._directories: dict[bytes, Attributes] = {b"": Attributes()}
         self.implied: dict[bytes, None] = {b"": None}
         """Directories that no entry described, in order of creation."""
+        self.replacing: dict[bytes, None] = {}
+        """Directories made where this layer had something else, or had deleted: what lies below does not show in them."""
         self.inodes = 1
 
     def close(self) -> None:
@@ -97,46 +105,78 @@ class ExtractionRoot:
             raise OSError(errno.ENAMETOOLONG, "directories are nested too deeply")
         try:
             return self._cache.open(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return self._make_missing(path)
 
     def _make_missing(self, path: bytes) -> Directory:
-        """Go up to what exists, then make one directory after the other, each once."""
-        missing = [path]
+        """Go up to what exists, then down again, making what is missing."""
+        head, missing = path, []
         while True:
-            head = missing[-1].rpartition(b"/")[0]
+            head, _, name = head.rpartition(b"/")
+            missing.append(name)
             try:
-                self._cache.open(head)
-                break
-            except FileNotFoundError:
-                missing.append(head)
-        for each in reversed(missing):
-            directory = self._make_one(each)
-        return directory
+                above = self._cache.open(head)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            break
+        self._walk(above.path, missing)
+        return self._cache.open(path)
 
-    def _make_one(self, path: bytes) -> Directory:
-        above, name = self.parent(path)
+    def _walk(self, place: bytes, waiting: list[bytes]) -> None:
+        """Go down from a canonical place by names, last one first, as path_resolution(7) has it with missing ones made.
+
+        The kernel resolves only what is there: a link whose target this layer lacks has its target made, inside the root.
+        """
+        trail = place.split(b"/") if place else []
+        hops = 0
+        while waiting:
+            part = waiting.pop()
+            self._count_step(len(trail))
+            if part in (b"", b"."):
+                continue
+            if part == b"..":
+                del trail[-1:]
+                continue
+            target = self._step(b"/".join(trail), part)
+            if target is None:
+                trail.append(part)
+                continue
+            hops += 1
+            if hops > _MAX_HOPS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            if target.startswith(b"/"):
+                trail.clear()
+            waiting += target.split(b"/")[::-1]
+
+    def _count_step(self, depth: int) -> None:
+        self._steps += 1
+        if self._steps > _MAX_STEPS or depth > 2 * self._max_depth:
+            raise OSError(errno.ELOOP, "links make paths too long")
+
+    def _step(self, place: bytes, name: bytes) -> bytes | None:
+        """Make a directory unless it is there; return the target of a link that has its name.
+
+        A whiteout gives way: what the layer deletes and then fills is a directory of its own.
+        """
+        above = self._cache.open(place)
         try:
             os.mkdir(name, 0o700, dir_fd=above.fd)
         except FileExistsError:
-            # ENOENT before, present now: a link whose target this layer lacks. Make the target, inside the root.
-            target = _join(above.path, os.readlink(name, dir_fd=above.fd))
-            return self._enter_link_target(target)
-        made = above.child(name)
+            found = os.stat(name, dir_fd=above.fd, follow_symlinks=False)
+            if stat.S_ISDIR(found.st_mode):
+                return None
+            if stat.S_ISLNK(found.st_mode):
+                return os.readlink(name, dir_fd=above.fd)
+            if not is_whiteout(found):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+            os.unlink(name, dir_fd=above.fd)
+            os.mkdir(name, 0o700, dir_fd=above.fd)
+            self.replacing[above.child(name)] = None
+        else:
+            self.implied[above.child(name)] = None
         self.inodes += 1
-        self.implied[made] = None
-        self._directories[made] = Attributes()
-        return self._cache.open(path)
-
-    def _enter_link_target(self, target: bytes) -> Directory:
-        """Make the directory a dangling link names; a chain of such links ends at 40 as in path_resolution(7)."""
-        self._link_hops += 1
-        try:
-            if self._link_hops > 40:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            return self._enter(target)
-        finally:
-            self._link_hops -= 1
+        self._directories[above.child(name)] = Attributes()
+        return None
 
     def make_file(self, path: bytes, attributes: Described) -> int:
         """Create a regular file in place of whatever had the name; return its descriptor, open for writing."""
@@ -182,6 +222,7 @@ class ExtractionRoot:
                 self._directories[canonical] = attributes
                 return False
             self.remove(path)
+            self.replacing[canonical] = None
             return self.make_directory(path, attributes)
         self.inodes += 1
         self._directories[canonical] = attributes
@@ -210,6 +251,8 @@ class ExtractionRoot:
             directory, name = self.parent(path)
             if directory.path == source[0].path and name == source_name:
                 return
+            if is_whiteout(os.stat(source_name, dir_fd=source_fd, follow_symlinks=False)):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             try:
                 self._link(source_fd, source_name, directory.fd, name)
             except FileExistsError:
@@ -256,15 +299,6 @@ class ExtractionRoot:
         except FileNotFoundError:
             return 0
         return stat.S_IFMT(found.st_mode)
-
-    def is_whiteout(self, path: bytes) -> bool:
-        """Tell whether the name is a character device 0:0."""
-        directory, name = self.parent(path)
-        try:
-            found = os.stat(name, dir_fd=directory.fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
 
     def canonical(self, path: bytes) -> bytes:
         """Return where a path really lies, its parents resolved and its last component not."""
@@ -322,10 +356,15 @@ class ExtractionRoot:
             try:
                 with contextlib.suppress(FileNotFoundError):
                     found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                    if stat.S_ISCHR(found.st_mode) and found.st_rdev == 0:
+                    if is_whiteout(found):
                         os.unlink(name, dir_fd=fd)
             finally:
                 os.close(fd)
+
+
+def is_whiteout(found: os.stat_result) -> bool:
+    """Tell whether it is overlayfs' mark of a deletion: the character device 0:0."""
+    return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
 
 
 def clamp_time(nanoseconds: int) -> int:
@@ -339,17 +378,6 @@ def _depth(item: tuple[bytes, Attributes]) -> tuple[int, int]:
 
 def _is_link(fd: int, name: bytes) -> bool:
     return stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
-
-
-def _join(base: bytes, target: bytes) -> bytes:
-    """Resolve a link's text against its directory, clamped to the root as openat2's IN_ROOT does."""
-    parts: list[bytes] = []
-    for part in (target if target.startswith(b"/") else base + b"/" + target).split(b"/"):
-        if part == b"..":
-            del parts[-1:]
-        elif part not in (b"", b"."):
-            parts.append(part)
-    return b"/".join(parts)
 
 
 def _set_xattrs(fd: int, xattrs: Mapping[str, bytes]) -> None:

@@ -105,7 +105,7 @@ def adjust_to_lowers(nodes: LayerNodes, lowers: Sequence[Path]) -> tuple[str, ..
         for path, directory, hidden in nodes.directories():
             if directory.opaque:
                 opaque.append(path.decode("latin-1"))
-            if directory.implied and lowers:
+            if directory.implied and lowers and not hidden:
                 _look_as_below(directory, path, view)
             if nodes.whiteouts:
                 _drop_idle_whiteouts(directory, path, view, hidden=hidden or directory.opaque)

@@ -65,7 +65,8 @@ class LayerTree:
 
     def _adopt_parents(self, view: LowerView) -> None:
         for path in self._root.implied:
-            attributes = view.directory_attributes(path)
+            hidden = self._unpacker.whiteouts.hides(path)
+            attributes = None if hidden else view.directory_attributes(path)
             if attributes is not None:
                 self._root.describe(path, attributes)
 

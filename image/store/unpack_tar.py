@@ -15,7 +15,7 @@ from image.host.extraction import Attributes, ExtractionRoot, clamp_time
 from image.store.member_names import clean, link_target, named, shown
 from image.store.tar_headers import TarError
 from image.store.tar_stream import Kind, TarEntry, TarStream
-from image.store.whiteouts import Whiteouts, deleted_path, is_aufs_record, is_opaque_mark, parents
+from image.store.whiteouts import Whiteouts, deleted_path, is_aufs_record, is_opaque_mark
 
 _NODES = {
     Kind.CHARACTER: stat.S_IFCHR,
@@ -58,7 +58,7 @@ class Unpacker:
         self._root = root
         self._limits = limits
         self._entries = 0
-        self.whiteouts = Whiteouts()
+        self.whiteouts = Whiteouts(opaque=root.replacing)
         self.sums: dict[int, int] = {}
         """CRC-32 of the content of files that are not sparse, by inode."""
 
@@ -84,14 +84,6 @@ class Unpacker:
         self._count()
         path = clean(entry.name)
         entry.mtime_ns = clamp_time(entry.mtime_ns)
-        try:
-            self._apply(path, entry, stream)
-        except NotADirectoryError:
-            if not self._replace_deleted_parent(path):
-                raise
-            self._apply(path, entry, stream)
-
-    def _apply(self, path: bytes, entry: TarEntry, stream: TarStream) -> None:
         if b".wh." not in path or not self._is_mark(path):
             self._make(path, entry, stream)
 
@@ -102,9 +94,6 @@ class Unpacker:
             raise TarError(f"layer has more than {self._limits.max_entries} entries")
 
     def _make(self, path: bytes, entry: TarEntry, stream: TarStream) -> None:
-        if self.whiteouts.deleted and path:
-            directory = entry.kind is Kind.DIRECTORY
-            self.whiteouts.made_anew(self._root.canonical(path), directory=directory)
         match entry.kind:
             case Kind.FILE:
                 self._make_file(path, entry, stream)
@@ -177,15 +166,6 @@ class Unpacker:
         elif kind == 0:
             self._root.make_node(path, stat.S_IFCHR, 0, Attributes(mode=0))
             self.whiteouts.deleted[canonical] = None
-
-    def _replace_deleted_parent(self, path: bytes) -> bool:
-        """Make a directory where this layer deleted one and now adds to it without describing it."""
-        for parent in parents(path):
-            if parent in self.whiteouts.deleted:
-                self._root.remove(parent)
-                self.whiteouts.made_anew(parent, directory=True)
-                return True
-        return False
 
 
 def _kept(entry: TarEntry) -> Attributes:

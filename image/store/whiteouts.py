@@ -17,16 +17,9 @@ class Whiteouts:
     """Where a layer deletes, by canonical path."""
 
     deleted: dict[bytes, None] = field(default_factory=dict)
-    """Character devices 0:0 that were made."""
+    """Character devices 0:0 that were made; later members may have replaced some."""
     opaque: dict[bytes, None] = field(default_factory=dict)
-    """Directories that hide the same directory below; empty text is the layer's root."""
-
-    def made_anew(self, canonical: bytes, *, directory: bool) -> None:
-        """Note that this layer makes an object where it had deleted one: a directory must then be opaque."""
-        if canonical in self.deleted:
-            del self.deleted[canonical]
-            if directory:
-                self.opaque[canonical] = None
+    """Directories that hide the same directory below, or did before they were replaced; empty text is the layer's root."""
 
     def hides(self, canonical: bytes) -> bool:
         """Tell whether a parent is opaque, so that nothing from below can be at this path."""

@@ -123,8 +123,8 @@ class LayerNodes:
         if isinstance(old, Directory | Link):
             # Known directories may have been reached through it.
             self._known = {b"": self.root}
-        elif isinstance(node, Directory) and isinstance(old, Special) and old.is_whiteout:
-            node.opaque = True
+        if isinstance(node, Directory) and not isinstance(old, Directory):
+            node.opaque = True  # what lies below was replaced, or deleted, before
 
     def white_out(self, path: bytes) -> None:
         """Delete a name of the layers below: what this layer itself has there stays."""
@@ -219,7 +219,7 @@ class LayerNodes:
         if not make or not (child is None or deleted):
             raise TarError("a file, or nothing, is where a directory must be")
         made = directory.children[name] = _implied()
-        made.opaque = deleted
+        made.opaque, made.implied = deleted, not deleted
         self.count += 1
         return made
 

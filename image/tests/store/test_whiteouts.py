@@ -33,11 +33,7 @@ def test_parents_go_down_from_the_root() -> None:
     assert parents(b"") == []
 
 
-def test_directory_made_over_a_deletion_is_opaque() -> None:
-    marks = Whiteouts(deleted={b"d": None, b"f": None})
-    marks.made_anew(b"d", directory=True)
-    marks.made_anew(b"f", directory=False)
-    marks.made_anew(b"other", directory=True)
-    assert (dict(marks.deleted), dict(marks.opaque)) == ({}, {b"d": None})
+def test_opaque_directory_hides_what_is_in_it() -> None:
+    marks = Whiteouts(opaque={b"d": None})
     assert marks.hides(b"d/x")
     assert not marks.hides(b"d")

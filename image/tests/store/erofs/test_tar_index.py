@@ -188,7 +188,7 @@ _MEMBERS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, derandomize=True)
 @given(_MEMBERS)
 def test_index_and_extraction_agree(
     tmp_path_factory: pytest.TempPathFactory, members: list[tuple[str, bytes, str]]
@@ -205,22 +205,15 @@ def test_index_and_extraction_agree(
     try:
         summary = build(staged, tar, [])
     except TarError:
-        # A link that leads to a deleted directory is followed by the index alone.
-        if not any(".wh." in name for name, _, _ in members):
-            with pytest.raises(TarError):
-                indexed(tar)
+        with pytest.raises(TarError):
+            indexed(tar)
         return
     finally:
         os.umask(umask)
     extracted = {
         path: _described(staged / "root" / os.fsdecode(path)) for path in _walked(staged / "root")
     }
-    try:
-        nodes = indexed(tar)
-    except TarError:
-        # Extraction remembers deleted names by path, even when links have moved since.
-        assert any(".wh." in name for name, _, _ in members)
-        return
+    nodes = indexed(tar)
     for _, directory, _ in nodes.directories():
         # Extraction has dropped whiteouts, since there is nothing below.
         for each, child in tuple(directory.children.items()):
@@ -252,7 +245,7 @@ def _of(seen: Seen) -> tuple[int, bytes, int]:
     return seen.mode, seen.content, 0 if stat.S_ISDIR(seen.mode) else seen.links
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, derandomize=True)
 @given(st.data())
 def test_damaged_tar_is_refused_or_harmless(data: st.DataObject) -> None:
     tar = bytearray(everything().done())

@@ -1,0 +1,177 @@
+"""Every short list of members means the same as an index, as an extracted directory, and to the model of both."""
+
+import json
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from image.store import layer_tree
+from image.store.erofs.layer_nodes import Directory, Link, Node, Regular, Special
+from image.store.erofs.tar_index import TarIndex
+from image.store.indexed_layer import adjust_to_lowers
+from image.store.layer_tree import LayerTree
+from image.store.tar_headers import TarError
+from image.store.tar_stream import TarStream
+from image.store.unpack_tar import UnpackLimits
+from image.tests.store.image_making import build
+from image.tests.store.member_lists import (
+    FILE,
+    MEMBERS,
+    Member,
+    Refused,
+    add_members,
+    lists,
+    lower_tar,
+    meaning,
+)
+from image.tests.store.tar_making import DIRECTORY, SYMLINK, Chunks, TarMaker
+
+Shown = dict[str, tuple[bytes, str]]
+LIMITS = UnpackLimits()
+
+
+class Stack:
+    """A lower layer, and lists of members above it in each kind of layer."""
+
+    def __init__(self, directory: Path) -> None:
+        self.lower = directory / "lower"
+        build(self.lower, lower_tar().done(), [])
+        (self.lower / "layer.json").write_text(json.dumps({"opaque": []}))
+        self._below = _on_disk(self.lower / "root", frozenset())
+        self._directory = directory
+        self._number = 0
+
+    def indexed(self, tar: bytes) -> Shown | None:
+        """Return what shows with an indexed layer on top; None when it is refused."""
+        index = TarIndex(LIMITS)
+        try:
+            index.run(TarStream(Chunks(tar)))
+        except TarError:
+            return None
+        adjust_to_lowers(index.nodes, [self.lower])
+        return _merged(self._below, _of_nodes(index.nodes.root, tar), "")
+
+    def extracted(self, tar: bytes) -> Shown | None:
+        """Return what shows with an extracted layer on top; None when it is refused."""
+        self._number += 1
+        staged = self._directory / str(self._number)
+        tree = LayerTree(staged, LIMITS)
+        try:
+            tree.fill(Chunks(tar))
+            summary = tree.settle([self.lower])
+        except TarError:
+            return None
+        finally:
+            tree.close()
+        opaque = frozenset(summary.opaque)
+        return _merged(self._below, _on_disk(staged / "root", opaque), "")
+
+
+class Seen(dict[str, "Seen"]):
+    """A place of one layer."""
+
+    kind = DIRECTORY
+    content = ""
+    whiteout = opaque = False
+
+
+def _of_nodes(node: Node, tar: bytes) -> Seen:
+    seen = Seen()
+    match node:
+        case Directory():
+            seen.content, seen.opaque = f"{stat.S_IMODE(node.mode):o}", node.opaque
+            for name, child in node.children.items():
+                seen[name.decode()] = _of_nodes(child, tar)
+        case Regular():
+            content = tar[node.offset : node.offset + node.size].decode()
+            seen.kind, seen.content = FILE, content
+        case Link():
+            seen.kind, seen.content = SYMLINK, node.target.decode()
+        case Special():
+            seen.whiteout = node.is_whiteout
+    return seen
+
+
+def _on_disk(path: Path, opaque: frozenset[str], name: str = "") -> Seen:
+    seen, found = Seen(), path.lstat()
+    if stat.S_ISDIR(found.st_mode):
+        seen.content, seen.opaque = f"{stat.S_IMODE(found.st_mode):o}", name in opaque
+        for child in path.iterdir():
+            seen[child.name] = _on_disk(child, opaque, f"{name}/{child.name}".strip("/"))
+    elif stat.S_ISLNK(found.st_mode):
+        seen.kind, seen.content = SYMLINK, os.readlink(path)
+    elif stat.S_ISREG(found.st_mode):
+        seen.kind, seen.content = FILE, path.read_text()
+    else:
+        seen.whiteout = True
+    return seen
+
+
+def _merged(below: Seen | None, above: Seen, path: str) -> Shown:
+    """Show two layers as overlayfs does; a whiteout of nothing would be listed as a broken file."""
+    shown: Shown = {}
+    hidden = above.opaque or below is None or below.kind != DIRECTORY
+    lower = Seen() if hidden or below is None else below
+    for name, child in above.items():
+        if child.whiteout:
+            assert name in lower, f"{path}{name} deletes nothing"
+            continue
+        shown[path + name] = (child.kind, child.content)
+        if child.kind == DIRECTORY:
+            shown |= _merged(lower.get(name), child, f"{path}{name}/")
+    for name, child in lower.items():
+        if name not in above:
+            shown[path + name] = (child.kind, child.content)
+            shown |= _merged(None, child, f"{path}{name}/")
+    return shown
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(
+        layer_tree, "sync_filesystem", lambda fd: None
+    )  # thousands of layers, no power cut
+    umask = os.umask(0)
+    yield Stack(tmp_path_factory.mktemp("stack"))
+    os.umask(umask)
+    patch.undo()
+
+
+def _check(stack: Stack, members: Sequence[Member]) -> None:
+    tar = add_members(TarMaker(), members).done()
+    try:
+        wanted: Shown | None = meaning(members)
+    except Refused:
+        wanted = None
+    assert stack.indexed(tar) == wanted, members
+    assert stack.extracted(tar) == wanted, members
+
+
+@pytest.mark.parametrize("first", MEMBERS, ids=lambda one: f"{one[0]},{one[1].decode()},{one[2]}")
+def test_every_short_list_means_the_same_in_each_kind(stack: Stack, first: Member) -> None:
+    _check(stack, [first])
+    for rest in lists(2):
+        _check(stack, [first, *rest])
+
+
+def test_directory_behind_a_link_that_the_layer_deletes_is_made_anew(stack: Stack) -> None:
+    members = (("b", SYMLINK, "a"), (".wh.a", FILE, ""), ("b/a", FILE, ""))
+    _check(stack, members)
+    shown = stack.extracted(add_members(TarMaker(), members).done())
+    assert shown == {
+        "a": (DIRECTORY, "755"),
+        "a/a": (FILE, "2"),
+        "b": (SYMLINK, "a"),
+    }
+
+
+@settings(max_examples=300, derandomize=True)
+@given(st.lists(st.sampled_from(MEMBERS), min_size=4, max_size=9))
+def test_longer_lists_mean_the_same_in_each_kind(stack: Stack, members: list[Member]) -> None:
+    _check(stack, members)
