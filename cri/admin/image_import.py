@@ -6,6 +6,7 @@ The body is hostile: it is kept in a staging directory, and read by a worker wit
 import asyncio
 import errno
 from collections.abc import AsyncGenerator
+from io import FileIO
 from pathlib import Path
 
 from cri.admin.arguments import Arguments
@@ -49,15 +50,22 @@ async def _keep(request: Request, path: Path) -> None:
             async for piece in request.body.pieces():
                 batch += piece
                 if len(batch) >= _BATCH:
-                    await asyncio.to_thread(target.write, bytes(batch))
+                    await asyncio.to_thread(_write_all, target, bytes(batch))
                     batch.clear()
-            await asyncio.to_thread(target.write, bytes(batch))
+            await asyncio.to_thread(_write_all, target, bytes(batch))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise ResourceExhausted(
             "image archive", "disk is full", remedy="remove images or free space", reason="DiskFull"
         ) from error
+
+
+def _write_all(target: FileIO, content: bytes) -> None:
+    """Write everything: the last blocks of a disk take a part, and only the next write is told that it is full."""
+    left = memoryview(content)
+    while left:
+        left = left[target.write(left) :]
 
 
 async def _import_all(

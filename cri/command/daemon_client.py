@@ -107,7 +107,9 @@ class Daemon:
             method = "GET" if body is None else "POST"
             target = path if path.startswith("/") else f"/v1/{path}"
             try:
-                connection.request(method, target, body=body)
+                # A daemon that refuses in the middle of a body has said why before it closed.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.request(method, target, body=body)
                 response = connection.getresponse()
             except OSError as error:
                 raise self._unreachable(error) from error

@@ -28,6 +28,9 @@ class Sample:
     """Long enough that half of the tar does not hold it all."""
 
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeResult:
     """What was found."""
@@ -43,12 +46,14 @@ def probe(directory: Path, sample: Sample, mode: MountMode) -> ProbeResult:
     """Try a way of showing layers below `directory`; the result is that way, or extraction.
 
     Raises:
-        OSError: the directory itself cannot be used.
+        OSError: the directory itself cannot be used; ENOSPC or EDQUOT tell nothing about the kernel.
     """
     with _workshop(directory) as place:
         try:
             _try_mode(place, sample, mode)
         except OSError as error:
+            if error.errno in DISK_FULL:
+                raise
             return ProbeResult(mode=MountMode.EXTRACT, reason=_worded(error))
         return ProbeResult(mode=mode, tells_damage=_tells_damage(place, sample, mode))
 

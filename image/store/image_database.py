@@ -82,7 +82,6 @@ class ImageDatabase:
         if version == 0:
             self._connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={_VERSION};COMMIT;")
         self._connection.executescript(_LATER_TABLES + blob_sources.TABLE)
-        self._refill_reserve()
 
     def _unusable(self, cause: str) -> FailedPrecondition:
         return FailedPrecondition(
@@ -122,7 +121,10 @@ class ImageDatabase:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 raise ResourceExhausted(
-                    str(self._path), "disk is full", remedy="remove images or free space"
+                    str(self._path),
+                    "disk is full",
+                    remedy="remove images or free space",
+                    reason="DiskFull",
                 ) from error
             raise Internal(str(self._path), f"image database: {error}") from error
 
@@ -131,15 +133,24 @@ class ImageDatabase:
         return self._connection.execute(query).fetchall()
 
     def _give_up_reserve_if_full(self) -> None:
-        status = os.statvfs(self._path.parent)
-        if status.f_bavail * status.f_frsize < _RESERVE_BYTES:
+        if self._free_bytes() < _RESERVE_BYTES:
             self._reserve.unlink(missing_ok=True)
 
-    def _refill_reserve(self) -> None:
-        """Hold back some space, unless there is hardly any."""
+    def keep_reserve(self) -> None:
+        """Hold back some space, or what there is of it, so that removals can be written down on a full disk.
+
+        Call it when the store has been opened, and when content was removed: others would take what was given up.
+        """
         with contextlib.suppress(OSError):
             fd = os.open(self._reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.posix_fallocate(fd, 0, _RESERVE_BYTES)
+                held = os.fstat(fd).st_size
+                wanted = min(_RESERVE_BYTES, held + self._free_bytes())
+                if wanted > held:
+                    os.posix_fallocate(fd, held, wanted - held)
             finally:
                 os.close(fd)
+
+    def _free_bytes(self) -> int:
+        status = os.statvfs(self._path.parent)
+        return status.f_bavail * status.f_frsize

@@ -47,6 +47,10 @@ class ImageIndex:
         """Close the database."""
         self._database.close()
 
+    def keep_reserve(self) -> None:
+        """Hold back some of the space that was freed, for removals on a full disk."""
+        self._database.keep_reserve()
+
     def images(self) -> tuple[IndexedImage, ...]:
         """Return all images with names and layers."""
         names: dict[str, list[str]] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from image.errors import FailedPrecondition, InvalidArgument
 from image.host.layer_mounts import MountMode
-from image.host.mount_probe import probe
+from image.host.mount_probe import DISK_FULL, probe
 from image.store.erofs.probe_sample import make_sample
 from image.store.indexed_layer import KIND as INDEXED
 from image.store.layer_tree import KIND as EXTRACTED
@@ -50,7 +50,12 @@ def choose_layers(directory: Path, wanted: str) -> LayerChoice:
         raise InvalidArgument(
             f"layer store {wanted!r}", "is not known", remedy="use auto, file, loop or extract"
         )
-    found = probe(directory, make_sample(), _TRIED[wanted])
+    try:
+        found = probe(directory, make_sample(), _TRIED[wanted])
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        return _untried(wanted)
     if found.mode is MountMode.EXTRACT and wanted != "auto":
         raise FailedPrecondition(
             f"layer store {wanted!r}",
@@ -63,4 +68,13 @@ def choose_layers(directory: Path, wanted: str) -> LayerChoice:
         mode=found.mode,
         reason=found.reason,
         tells_damage=found.tells_damage,
+    )
+
+
+def _untried(wanted: str) -> LayerChoice:
+    """Choose on a full disk: whoever comes to free it must get in, and mounted layers stay of use."""
+    return LayerChoice(
+        new_kind=EXTRACTED if wanted == "auto" else INDEXED,
+        mode=_TRIED[wanted],
+        reason="the disk is full, so mounting could not be tried",
     )

@@ -57,6 +57,7 @@ class StoreFiles:
         self._documents = Documents(BlobFiles(root / "blobs"))
         self._index = ImageIndex(root / "images.db")
         self.choice = choose_layers(self._staging, layer_store)
+        self._index.keep_reserve()
         self._layers: LayerStore = ErofsLayers(
             root / "layers", self._staging, self.choice.mode, self._note_change
         )
@@ -357,8 +358,9 @@ class StoreFiles:
             for path in retired:
                 self._layers.discard(path)
         finally:
-            with self._lock:
+            with self._lock:  # nobody else may be in the middle of using the reserve
                 self._active.difference_update(path.name for path in retired)
+                self._index.keep_reserve()
 
     def reconcile(self, container_ids: frozenset[str]) -> None:
         """Bring database, disk and the containers that exist into agreement after a stop or crash."""

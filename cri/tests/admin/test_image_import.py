@@ -1,5 +1,6 @@
 """An archive in the body becomes images, pinned if asked, and leaves no file behind."""
 
+import io
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from cri.admin.arguments import Arguments
 from cri.admin.image_import import import_images
 from cri.tests.admin.conftest import APP, Site
 from cri.tests.admin.test_dispatch import request
-from image.errors import NotFound
+from image.errors import NotFound, ResourceExhausted
 from image.worker.archive_question import ArchiveListing
 
 
@@ -60,6 +61,28 @@ async def test_images_are_told_and_pinned(site: Site, archives: Archives) -> Non
 async def test_a_bad_archive_is_the_last_line(site: Site, archives: Archives) -> None:
     (line,) = await told(site, name="bad")
     assert line["message"] == "archive: is bad [NotFound]"
+
+
+async def test_a_write_that_takes_a_part_is_gone_on_with(
+    site: Site, archives: Archives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Reluctant(io.FileIO):
+        """A file on a disk that is nearly full."""
+
+        def write(self, content: bytes, /) -> int:  # type: ignore[override]
+            return super().write(bytes(content)[:3])
+
+    monkeypatch.setattr(Path, "open", lambda path, mode, **_: Reluctant(path, mode))
+    await told(site)
+    assert archives.content == b"archive"
+
+
+async def test_a_full_disk_is_told_as_such(
+    site: Site, archives: Archives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "open", lambda path, mode, **_: io.FileIO("/dev/full", "w"))
+    with pytest.raises(ResourceExhausted, match="disk is full"):
+        await told(site)
 
 
 async def test_a_body_that_breaks_off_leaves_nothing(site: Site, archives: Archives) -> None:

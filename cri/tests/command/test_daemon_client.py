@@ -1,6 +1,8 @@
 """Whatever goes wrong between command and daemon is a sentence with an exit code."""
 
 import json
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,26 @@ def test_bytes_are_sent_and_fetched(daemon: CannedDaemon) -> None:
     assert (daemon.bodies[-1], daemon.asked[-1][0]) == (b"abc", "image/import?a=b")
     daemon.answers["/v1/image/export"] = b"tar"
     assert b"".join(client.fetch("image/export", a="b")) == b"tar"
+
+
+def test_a_refusal_before_the_whole_body_was_sent_is_told(tmp_path: Path) -> None:
+    body = json.dumps({"schema": "lading.error/v1", "message": "disk is full", "exit": 1}).encode()
+    head = b"HTTP/1.1 507 Full\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+
+        def refuse() -> None:
+            with listener.accept()[0] as connection:
+                connection.recv(100)
+                connection.sendall(head + body)
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        lines = Daemon(f"unix://{tmp_path}/s").send("image/import", iter([b"x" * 65536] * 200))
+        with pytest.raises(CommandError, match="disk is full"):
+            next(lines)
+        thread.join()
 
 
 def test_the_address_comes_from_environment_configuration_or_default(

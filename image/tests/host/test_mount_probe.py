@@ -88,3 +88,11 @@ def test_kernel_that_hides_damage_is_used_and_told(kernel: Kernel, tmp_path: Pat
     kernel.zeroes = True
     found = probe(tmp_path, SAMPLE, MountMode.FILE)
     assert (found.mode, found.tells_damage) == (MountMode.FILE, False)
+
+
+@pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_says_nothing_of_the_kernel(kernel: Kernel, tmp_path: Path, full: int) -> None:
+    kernel.layer_error = full
+    with pytest.raises(OSError, match=r"."):
+        probe(tmp_path, SAMPLE, MountMode.FILE)
+    assert os.listdir(tmp_path) == []

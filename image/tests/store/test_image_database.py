@@ -59,7 +59,9 @@ def test_reserve_is_given_up_when_space_is_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = ImageDatabase(tmp_path / "images.db")
-    assert (tmp_path / "reserve").stat().st_size > 0
+    database.keep_reserve()
+    size = (tmp_path / "reserve").stat().st_size
+    assert size > 0
     with database.transaction(freeing=True):
         pass
     assert (tmp_path / "reserve").exists()
@@ -69,4 +71,9 @@ def test_reserve_is_given_up_when_space_is_needed(
     with database.transaction(freeing=True):
         pass
     assert not (tmp_path / "reserve").exists()
+    database.keep_reserve()
+    assert (tmp_path / "reserve").stat().st_size == 0
+    monkeypatch.undo()
+    database.keep_reserve()
+    assert (tmp_path / "reserve").stat().st_size == size
     database.close()

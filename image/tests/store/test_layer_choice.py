@@ -1,5 +1,6 @@
 """Tests of the choice between layer stores."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,34 @@ def test_what_is_named_and_does_not_work_is_refused(
 def test_unknown_way_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="auto, file, loop or extract"):
         choose_layers(tmp_path, "zfs")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind", "mode"),
+    [
+        ("auto", "extract", MountMode.FILE),
+        ("file", "erofs", MountMode.FILE),
+        ("loop", "erofs", MountMode.LOOP),
+    ],
+)
+def test_full_disk_keeps_nobody_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wanted: str, kind: str, mode: MountMode
+) -> None:
+    def probe(directory: Path, sample: Sample, mode: MountMode) -> ProbeResult:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(layer_choice, "probe", probe)
+    found = choose_layers(tmp_path, wanted)
+    assert (found.new_kind, found.mode) == (kind, mode)
+    assert "disk is full" in found.reason
+
+
+def test_directory_that_cannot_be_used_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def probe(directory: Path, sample: Sample, mode: MountMode) -> ProbeResult:
+        raise OSError(errno.EROFS, "read-only")
+
+    monkeypatch.setattr(layer_choice, "probe", probe)
+    with pytest.raises(OSError, match="read-only"):
+        choose_layers(tmp_path, "auto")
