@@ -6,12 +6,22 @@ Gives lists of plain tars, bottom first; knows nothing of stores or registries.
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from image.tests.store.member_lists import (
+    MEMBERS,
+    Member,
+    Refused,
+    add_lower,
+    add_members,
+    lists,
+    meaning,
+)
 from image.tests.store.tar_making import (
     CHARACTER,
     DIRECTORY,
@@ -123,13 +133,57 @@ def odd_root(mode: int) -> list[bytes]:
     return [below.done(), TarMaker().add("g", b"2").done()]
 
 
-def hundred() -> list[bytes]:
-    """Stack a hundred layers."""
+def stack(height: int) -> list[bytes]:
+    """Stack many layers; docker allows 127."""
     layers = [base().done()]
-    for number in range(99):
+    for number in range(height - 1):
         maker = TarMaker().add("d/shared", b"%d" % number).add(f"own/{number}", b"x")
         layers.append(maker.add(f"d/.wh.{number % 40}").done())
     return layers
+
+
+def odd_attributes() -> list[bytes]:
+    """Give odd owners, modes and times to directories and links, and change only them in the layer above."""
+    one = base().add("deep/er", type=DIRECTORY, mode=0o1700, owner=(70000, 1), mtime=12.25)
+    one.add("deep", type=DIRECTORY, mode=0o2711, owner=(1, 70000), mtime=99.5)
+    one.add("deep/link", type=SYMLINK, link="/no/where", owner=(123456, 7), mtime=-1.5)
+    one.add("deep/none", b"", mode=0o000, owner=(1, 1), mtime=0)
+    two = TarMaker().add("deep/er", type=DIRECTORY, mode=0o755, owner=(2, 3), mtime=13)
+    two.add("deep/none", b"", mode=0o4755, owner=(0, 0), mtime=5).add("x/1", b"n", mtime=7.125)
+    return [one.done(), two.done()]
+
+
+def short_lists() -> list[bytes]:
+    """Give every list of two members, and some of more, a directory of its own above the same lower layer."""
+    chance = random.Random(1)
+    wanted = [list(members) for members in lists(2)]
+    wanted += [chance.choices(MEMBERS, k=chance.randint(3, 6)) for _ in range(700)]
+    below, above = TarMaker(), TarMaker()
+    for number, members in enumerate(wanted):
+        if is_for_umoci(members):
+            prefix = f"{number:04}/"
+            below.add(prefix, type=DIRECTORY)
+            above.add(prefix, type=DIRECTORY)
+            add_lower(below, prefix)
+            add_members(above, members, prefix)
+    return [below.done(), above.done()]
+
+
+def is_for_umoci(members: Sequence[Member]) -> bool:
+    """Tell whether a list makes a layer that umoci reads as Lading does.
+
+    What is left out only a hostile layer holds, and umoci alone reads so: a device 0:0 is one to it; it makes no directory
+    for a whiteout to be in, as containerd and Lading do, nor one that a link passes through on its way back up.
+    """
+    try:
+        meaning(members)
+    except Refused:
+        return False
+    if any(kind == CHARACTER or link == "c/../b" for _, kind, link in members):
+        return False
+    nested = any("/.wh." in name for name, _, _ in members)
+    moves = any(name.startswith(".wh.") or name in ("a", "b") for name, _, _ in members)
+    return not (nested and moves)
 
 
 RECIPES: dict[str, Callable[[], list[bytes]]] = {
@@ -147,6 +201,9 @@ RECIPES: dict[str, Callable[[], list[bytes]]] = {
     "owners": owners,
     "root that nobody may write": lambda: odd_root(0o555),
     "root that everybody may write": lambda: odd_root(0o1777),
-    "a hundred layers": hundred,
+    "a hundred layers": lambda: stack(100),
+    "a hundred and twenty-seven layers": lambda: stack(127),
+    "odd attributes": odd_attributes,
+    "short lists": short_lists,
     "empty": lambda: [TarMaker().done()],
 }

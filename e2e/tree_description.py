@@ -6,31 +6,60 @@ Reads trees by path: they were made by the tests themselves.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import stat
 import subprocess
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from e2e.image_forms import gzipped
 from image.model.digest import sha256_digest
+from image.model.media_types import OCI_MANIFEST
 from image.tests.fakes.fake_registry import PushedImage
+from image.tests.fakes.fake_registry.content import manifest_of
 
 Described = tuple[object, ...]
 
 
-def describe(root: Path) -> dict[bytes, Described]:
-    """Return mode, owner, size, links, time, device, attributes and content of every file."""
+def describe(root: Path, timed: frozenset[bytes] = frozenset()) -> dict[bytes, Described]:
+    """Return mode, owner, size, links, time, device, attributes and content of every file.
+
+    Of directories only those in `timed` have their time told: umoci gives others the time of its work.
+    """
     top = os.fsencode(root)
-    found = {b".": _described(top)}
+    found = {b".": _described(top, timed=b"." in timed)}
     for folder, directories, files in os.walk(top):
         for name in directories + files:
             path = os.path.join(folder, name)
-            found[os.path.relpath(path, top)] = _described(path)
+            below = os.path.relpath(path, top)
+            found[below] = _described(path, timed=below in timed)
     return found
 
 
-def _described(path: bytes) -> Described:
+def described_directories(tars: Sequence[bytes]) -> frozenset[bytes]:
+    """Return the directories that a layer describes and no layer above it changes without describing them.
+
+    There umoci leaves the time of its work, and overlayfs shows what the layer below says.
+    """
+    found: set[bytes] = set()
+    for content in tars:
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            members = [(os.path.normpath(os.fsencode(one.name)), one.isdir()) for one in archive]
+        found -= {above for name, _ in members for above in ancestors(name)}
+        found |= {name for name, is_directory in members if is_directory}
+    return frozenset(found)
+
+
+def ancestors(name: bytes) -> set[bytes]:
+    """Return the directories above a name, the root as a dot."""
+    parts = name.split(b"/")
+    return {b"."} | {b"/".join(parts[:end]) for end in range(1, len(parts))}
+
+
+def _described(path: bytes, *, timed: bool) -> Described:
     seen = os.lstat(path)
     xattrs = {
         name: os.getxattr(path, name, follow_symlinks=False)
@@ -39,7 +68,7 @@ def _described(path: bytes) -> Described:
     }
     owner = (oct(seen.st_mode), seen.st_uid, seen.st_gid, tuple(xattrs.items()))
     if stat.S_ISDIR(seen.st_mode):
-        return owner  # umoci gives directories that no layer describes the time of its work
+        return (*owner, seen.st_mtime_ns if timed else 0)
     content: object = None
     if stat.S_ISLNK(seen.st_mode):
         content = os.readlink(path)
@@ -76,18 +105,16 @@ def umoci_unpack(image: PushedImage, folder: Path) -> Path:
     layout, bundle = folder / "layout", folder / "bundle"
     blobs = layout / "blobs" / "sha256"
     blobs.mkdir(parents=True)
-    contents: Sequence[bytes] = (
-        image.config,
-        image.manifest,
-        *(layer.blob for layer in image.layers),
-    )
-    for content in contents:
+    # umoci knows neither Docker's media types nor zstd: it gets the same tars as an OCI image of gzip layers.
+    packed = [gzipped(layer.tar) for layer in image.layers]
+    manifest = manifest_of(image.config, packed)
+    for content in (image.config, manifest, *(layer.blob for layer in packed)):
         (blobs / sha256_digest(content).partition(":")[2]).write_bytes(content)
     (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     entry = {
-        "mediaType": image.media_type,
-        "digest": image.digest,
-        "size": len(image.manifest),
+        "mediaType": OCI_MANIFEST,
+        "digest": sha256_digest(manifest),
+        "size": len(manifest),
         "annotations": {"org.opencontainers.image.ref.name": "one"},
     }
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))

@@ -58,9 +58,8 @@ def lists(longest: int) -> Iterator[tuple[Member, ...]]:
         yield from itertools.product(MEMBERS, repeat=length)
 
 
-def lower_tar(prefix: str = "") -> TarMaker:
-    """Return the layer below."""
-    maker = TarMaker()
+def add_lower(maker: TarMaker, prefix: str = "") -> TarMaker:
+    """Put the layer below into a tar."""
     for name in ("a", "b"):
         maker.add(prefix + name, type=DIRECTORY, mode=0o751)
     for name in BELOW:

@@ -24,9 +24,9 @@ from image.tests.store.member_lists import (
     MEMBERS,
     Member,
     Refused,
+    add_lower,
     add_members,
     lists,
-    lower_tar,
     meaning,
 )
 from image.tests.store.tar_making import DIRECTORY, SYMLINK, Chunks, TarMaker
@@ -40,7 +40,7 @@ class Stack:
 
     def __init__(self, directory: Path) -> None:
         self.lower = directory / "lower"
-        build(self.lower, lower_tar().done(), [])
+        build(self.lower, add_lower(TarMaker()).done(), [])
         (self.lower / "layer.json").write_text(json.dumps({"opaque": []}))
         self._below = _on_disk(self.lower / "root", frozenset())
         self._directory = directory
