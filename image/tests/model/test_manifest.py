@@ -120,7 +120,7 @@ def test_what_does_not_agree_is_refused(document: object, header: str, words: st
         parse(document, header)
 
 
-def test_key_given_twice_is_refused() -> None:
+def test_security_b1_key_given_twice_is_refused() -> None:
     raw = b'{"schemaVersion":2,"layers":[],"layers":[]}'
     with pytest.raises(FailedPrecondition, match="twice"):
         parse_manifest(raw, subject="it")

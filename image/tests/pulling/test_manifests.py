@@ -212,7 +212,7 @@ async def test_config_bytes_are_checked_against_their_digest(
         await site.pull(f"{image.name}:v1")
 
 
-async def test_policy_decides_before_any_layer_is_fetched(
+async def test_security_b6_policy_decides_before_any_layer_is_fetched(
     site: PullSite, registry: FakeRegistry, tmp_path: Path
 ) -> None:
     """Security rule B6: the digest that is unpacked is the one that must be signed."""

@@ -95,7 +95,7 @@ async def test_registry_token_is_used_as_it_is(
 
 
 @pytest.mark.parametrize("mode", ["bearer", "basic"])
-async def test_wrong_credentials_are_told_without_the_secret(
+async def test_security_c3_wrong_credentials_are_told_without_the_secret(
     make_client: MakeClient,
     write_hosts: WriteHosts,
     caplog: pytest.LogCaptureFixture,
@@ -115,7 +115,7 @@ async def test_wrong_credentials_are_told_without_the_secret(
             assert "UzNDUjNU" not in text
 
 
-async def test_credentials_never_go_over_http_that_nobody_configured(
+async def test_security_c2_credentials_never_go_over_http_that_nobody_configured(
     make_client: MakeClient,
 ) -> None:
     with FakeRegistry(auth="basic", username="robot", password="S3CR3T") as registry:
@@ -126,7 +126,7 @@ async def test_credentials_never_go_over_http_that_nobody_configured(
         assert all("authorization" not in request.headers for request in registry.requests)
 
 
-async def test_credentials_of_another_server_stay_here(
+async def test_security_c1_credentials_of_another_server_stay_here(
     make_client: MakeClient, write_hosts: WriteHosts
 ) -> None:
     with FakeRegistry(auth="basic", username="robot", password="S3CR3T") as registry:
@@ -150,7 +150,7 @@ async def test_credentials_of_another_server_stay_here(
         "https://2852039166/token",
     ],
 )
-async def test_foreign_realm_gets_no_secret_and_is_named(
+async def test_security_c1_foreign_realm_gets_no_secret_and_is_named(
     make_client: MakeClient, write_hosts: WriteHosts, realm: str
 ) -> None:
     with FakeRegistry(auth="bearer", username="robot", password="S3CR3T") as registry:
@@ -187,7 +187,7 @@ async def test_token_server_with_another_certificate_gets_no_secret(
         assert all("authorization" not in request.headers for request in registry.requests)
 
 
-async def test_mirror_gets_no_credentials_unless_it_is_said(
+async def test_security_c1_mirror_gets_no_credentials_unless_it_is_said(
     make_client: MakeClient, write_hosts: WriteHosts
 ) -> None:
     with (
@@ -215,7 +215,7 @@ async def test_mirror_that_may_have_credentials_gets_them(
         assert image.endpoint_url == mirror.url
 
 
-async def test_headers_of_hosts_toml_stay_with_their_host(
+async def test_security_c1_headers_of_hosts_toml_stay_with_their_host(
     make_client: MakeClient, write_hosts: WriteHosts
 ) -> None:
     with FakeRegistry() as registry, FakeRegistry() as store:

@@ -43,7 +43,7 @@ def test_address_of_this_registry_allows_its_origin_only(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["b.test", "https://a.test", "https://a.test:5001"])
-def test_address_of_another_server_keeps_the_secret_here(address: str) -> None:
+def test_security_c1_address_of_another_server_keeps_the_secret_here(address: str) -> None:
     assert given(username="u", password="p", server_address=address) is None
 
 
@@ -59,7 +59,7 @@ def test_all_names_of_docker_hub_are_one() -> None:
     assert credential_for(auth, hub, parse_reference("busybox")) == USER
 
 
-def test_foreign_urls_never_get_any() -> None:
+def test_security_c1_foreign_urls_never_get_any() -> None:
     foreign = Endpoint(
         url="https://a.test:5000/x", is_origin=False, is_foreign=True, gets_credentials=True
     )
@@ -78,12 +78,14 @@ def test_foreign_urls_never_get_any() -> None:
         {"identity_token": "a\n"},
     ],
 )
-def test_what_cannot_be_sent_is_refused_without_being_shown(fields: dict[str, str]) -> None:
+def test_security_c3_what_cannot_be_sent_is_refused_without_being_shown(
+    fields: dict[str, str],
+) -> None:
     with pytest.raises(InvalidArgument) as caught:
         credential_for(RegistryAuth(**fields), ORIGIN, REFERENCE)
     assert all(value not in str(caught.value) for value in fields.values() if len(value) > 2)
 
 
-def test_no_secret_is_shown() -> None:
+def test_security_c3_no_secret_is_shown() -> None:
     shown = repr(Credential(username="N", password="N", identity_token="N", registry_token="N"))
     assert shown == "Credential()"

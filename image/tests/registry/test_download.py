@@ -229,7 +229,9 @@ async def test_mirror_that_lied_is_not_asked_again_for_the_blob(
             assert await read(client, image) == BIG.blob
 
 
-async def test_redirected_blob_is_fetched_without_our_token(make_client: MakeClient) -> None:
+async def test_security_c1_redirected_blob_is_fetched_without_our_token(
+    make_client: MakeClient,
+) -> None:
     with FakeRegistry(auth="bearer") as registry, FakeRegistry() as store:
         store.push_blob("store", BIG.blob)
         async with make_client() as client:
@@ -262,7 +264,7 @@ async def test_redirect_without_end_is_refused(make_client: MakeClient) -> None:
         assert "redirected more than 5 times" in str(error)
 
 
-async def test_redirect_to_metadata_service_is_refused(make_client: MakeClient) -> None:
+async def test_security_c1_redirect_to_metadata_service_is_refused(make_client: MakeClient) -> None:
     with FakeRegistry() as registry:
         async with make_client() as client:
             image = await resolve(client, registry)
@@ -273,7 +275,9 @@ async def test_redirect_to_metadata_service_is_refused(make_client: MakeClient) 
         assert "S3CR3T" not in str(error)
 
 
-async def test_challenge_of_a_redirect_target_is_not_answered(make_client: MakeClient) -> None:
+async def test_security_c1_challenge_of_a_redirect_target_is_not_answered(
+    make_client: MakeClient,
+) -> None:
     with FakeRegistry() as registry, FakeRegistry(auth="bearer") as store:
         store.push_blob("store", BIG.blob)
         async with make_client() as client:
@@ -319,7 +323,9 @@ async def test_config_that_was_joined_wrongly_is_fetched_again(make_client: Make
             assert await client.fetch_config(image)
 
 
-async def test_config_larger_than_the_limit_is_not_even_asked_for(make_client: MakeClient) -> None:
+async def test_security_b4_config_larger_than_the_limit_is_not_even_asked_for(
+    make_client: MakeClient,
+) -> None:
     manifest = json_bytes(
         {
             "schemaVersion": 2,

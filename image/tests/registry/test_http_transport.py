@@ -52,7 +52,9 @@ async def test_trusted_certificate_is_accepted(tmp_path: Path) -> None:
         assert registry.requests[0].headers["user-agent"] == "lading-test"
 
 
-async def test_unknown_certificate_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
+async def test_security_c2_unknown_certificate_is_refused_and_nothing_is_sent(
+    tmp_path: Path,
+) -> None:
     with FakeRegistry(tls_certificate=make_certificate(tmp_path)) as registry:
         outcome = await fail(f"{registry.url}/v2/")
         assert outcome.kind is FailureKind.UNTRUSTED
@@ -60,14 +62,14 @@ async def test_unknown_certificate_is_refused_and_nothing_is_sent(tmp_path: Path
         assert registry.requests == []
 
 
-async def test_http_on_the_https_port_is_refused() -> None:
+async def test_security_c2_http_on_the_https_port_is_refused() -> None:
     with FakeRegistry() as registry:
         outcome = await fail(f"https://{registry.host}/v2/")
         assert outcome.kind is FailureKind.UNTRUSTED
         assert registry.requests == []
 
 
-async def test_exception_for_one_origin_ends_at_a_redirect(tmp_path: Path) -> None:
+async def test_security_c2_exception_for_one_origin_ends_at_a_redirect(tmp_path: Path) -> None:
     file = make_certificate(tmp_path)
     with (
         FakeRegistry(tls_certificate=file) as registry,
@@ -82,7 +84,7 @@ async def test_exception_for_one_origin_ends_at_a_redirect(tmp_path: Path) -> No
         assert status == 404
 
 
-async def test_redirect_to_plain_http_is_refused(tmp_path: Path) -> None:
+async def test_security_c2_redirect_to_plain_http_is_refused(tmp_path: Path) -> None:
     file = make_certificate(tmp_path)
     with FakeRegistry(tls_certificate=file) as registry, FakeRegistry() as store:
         registry.add_fault(Fault(kind="redirect", location=f"{store.url}/v2/"))
@@ -184,7 +186,7 @@ async def test_proxy_is_used_where_it_is_wanted() -> None:
         assert proxy.requests[0].headers["host"] == "registry.test"
 
 
-async def test_unusable_proxy_is_told_without_its_password() -> None:
+async def test_security_c3_unusable_proxy_is_told_without_its_password() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     proxy = f"http://u:S3CR3T@127.0.0.1:{port}"

@@ -110,7 +110,7 @@ async def test_index_below_an_index_is_followed_but_not_for_ever(make_client: Ma
                 )
 
 
-async def test_other_bytes_for_a_pinned_digest_are_refused_before_parsing(
+async def test_security_b2_other_bytes_for_a_pinned_digest_are_refused_before_parsing(
     make_client: MakeClient,
 ) -> None:
     with FakeRegistry() as registry:
@@ -158,7 +158,7 @@ async def test_answer_without_digest_header_is_hashed(make_client: MakeClient) -
         assert image.manifest_digest == pushed.digest
 
 
-async def test_huge_manifest_is_refused(make_client: MakeClient) -> None:
+async def test_security_b4_huge_manifest_is_refused(make_client: MakeClient) -> None:
     with FakeRegistry() as registry:
         registry.push_image("team/app", "v1", layers=[LAYER])
         body = b" " * (4 * 1024 * 1024 + 1)

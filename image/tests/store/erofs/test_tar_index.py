@@ -104,7 +104,7 @@ def test_whiteouts_become_the_marks_of_overlayfs() -> None:
     assert not [path for path in found if b".wh." in path]
 
 
-def test_attributes_that_steer_the_kernel_are_dropped() -> None:
+def test_security_a4_attributes_that_steer_the_kernel_are_dropped() -> None:
     pax = {
         "SCHILY.xattr.trusted.overlay.redirect": "/etc",
         "SCHILY.xattr.user.overlay.opaque": "y",
@@ -151,7 +151,7 @@ def test_malformed_layer_is_refused(tar: TarMaker) -> None:
         indexed(tar.done())
 
 
-def test_limits_hold() -> None:
+def test_security_a3_limits_hold() -> None:
     with pytest.raises(TarError, match="more than 3 entries"):
         indexed(TarMaker().add("a/b/c/d/e").add("f").done(), max_entries=3)
     with pytest.raises(TarError, match="deep"):
