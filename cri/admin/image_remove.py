@@ -83,8 +83,7 @@ def _keepers(
     """Return what would lose the image, or a pinned name of it."""
     if whole:
         return keepers.of(record)
-    pinned = {pin.name for pin in parts.pins.active()}
-    return keepers.pins(record) if pinned & set(names) else ()
+    return keepers.pins(record) if any(map(parts.pins.hold, names)) else ()
 
 
 def _refuse_kept(text: str, kept: tuple[Keeper, ...]) -> None:

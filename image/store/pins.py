@@ -14,6 +14,7 @@ from typing import Protocol
 from image.errors import FailedPrecondition, ImageError
 from image.host.durability import write_durably
 from image.model.json_document import JsonObject, parse_json_object
+from image.store.catalogue import is_pinned
 
 DEFAULT_LABEL = "operator"
 _FILE = "pins.json"
@@ -84,6 +85,11 @@ class Pins:
         """Return the pins in force, oldest first."""
         now = self._clock()
         return tuple(one for one in self._pins.values() if not 0 < one.until_ns <= now)
+
+    def hold(self, name: str) -> bool:
+        """Tell whether a pin or the settings hold this very name, not another one of its image."""
+        names = tuple(pin.name for pin in self.active())
+        return is_pinned(name, (*self._configured, *names))
 
     async def refresh(self) -> None:
         """Drop pins whose time is over, and tell the store which names are pinned."""

@@ -215,7 +215,7 @@ class StoreFiles:
             if not here:
                 raise NotFound(image_id, "image was removed this moment", remedy="pull it")
             directories = self._attach(record.id, chain_ids)
-            with self._change():
+            with self._lock:  # readers see nothing of it
                 self._index.add_uses(container_id, chain_ids)
         return directories
 
@@ -239,9 +239,11 @@ class StoreFiles:
 
     def release(self, container_id: str) -> None:
         """Forget a container's uses and delete what nothing needs any more."""
-        with self._change():
-            retired = self._retire(self._index.remove_uses(container_id, self._claims.pinned()))
-            retired += self._unused_replaced()
+        with self._lock, disk_told(self._root):
+            unneeded = self._index.remove_uses(container_id, self._claims.pinned())
+            retired = self._retire(unneeded) + self._unused_replaced()
+            if unneeded:
+                self._reload()
         self._removals.delete(retired)
 
     def remove(self, text: str) -> None:

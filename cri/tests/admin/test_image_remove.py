@@ -30,6 +30,16 @@ async def test_a_pinned_name_is_kept_and_another_goes(site: Site) -> None:
     assert site.image(APP).repo_tags == (APP,)
 
 
+async def test_a_name_that_the_settings_pin_is_kept(site: Site) -> None:
+    await site.parts.store.tag(APP, "a.test/app:2")
+    site.parts.pins._configured = ("*/app:2",)
+    await site.parts.pins.refresh()
+    with pytest.raises(FailedPrecondition, match=r"image\.pinned_images"):
+        await remove_image(site.parts, Arguments({"reference": "a.test/app:2"}))
+    answer = await remove_image(site.parts, Arguments({"reference": APP}))
+    assert answer["image_removed"] is False
+
+
 async def test_what_is_said_to_be_freed_is_freed(site: Site) -> None:
     before = site.parts.store.bytes_by_kind()["images"]
     dry = await remove_image(site.parts, Arguments({"reference": APP, "dry_run": True}))

@@ -31,6 +31,8 @@ async def test_pins_are_kept_over_a_restart_beside_those_of_the_settings(tmp_pat
     (pin,) = again.active()
     assert (pin.name, pin.label, pin.since_ns, pin.until_ns) == ("a.test/x:1", "boot", 5, 50)
     assert store.patterns == ("pause:*", "a.test/x:1")
+    held = ("a.test/x:1", "pause:*", "a.test/x:2")
+    assert [again.hold(name) for name in held] == [True, True, False]
 
 
 async def test_a_pin_ends_at_its_time(tmp_path: Path) -> None:
