@@ -10,6 +10,7 @@ import secrets
 import time
 from pathlib import Path
 from typing import Self
+from weakref import WeakValueDictionary
 
 from image.errors import Internal
 from image.model.records import FilesystemUsage, ImageRecord
@@ -29,6 +30,7 @@ class ImageStore:
         self.root = root
         self._files = files
         self._layer_changed = asyncio.Condition()
+        self._mounting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @classmethod
     async def open(
@@ -82,7 +84,9 @@ class ImageStore:
             NotFound: the image is not here.
             FailedPrecondition: its content is damaged.
         """
-        return await asyncio.to_thread(self._files.acquire, image_id, container_id)
+        # One thread for each image: a layer that is mended for minutes must not take them all.
+        async with self._mounting.setdefault(image_id, asyncio.Lock()):
+            return await asyncio.to_thread(self._files.acquire, image_id, container_id)
 
     async def release(self, container_id: str) -> None:
         """Forget a container's uses; what nothing needs any more is deleted. Repeating it is fine."""
@@ -179,6 +183,7 @@ class PullSpace:
         self._files = files
         self._changed = changed
         self._ticket = secrets.token_hex(8)
+        self._publishing: set[asyncio.Future[None]] = set()
         self.staging = staging
         """Where the worker puts unfinished layers, one directory each."""
 
@@ -206,9 +211,17 @@ class PullSpace:
         """
         if not staged_name.isalnum() or len(staged_name) > 64:
             raise Internal(chain_id, "worker named an impossible staging directory")
-        await asyncio.to_thread(
-            self._files.publish_layer, self._ticket, self.staging / staged_name, chain_id, summary
+        publishing = asyncio.get_running_loop().run_in_executor(
+            None,
+            self._files.publish_layer,
+            self._ticket,
+            self.staging / staged_name,
+            chain_id,
+            summary,
         )
+        self._publishing.add(publishing)
+        publishing.add_done_callback(self._publishing.discard)
+        await asyncio.shield(publishing)
         await self._tell()
 
     async def commit(self, commit: ImageCommit) -> ImageRecord:
@@ -220,7 +233,9 @@ class PullSpace:
         return await asyncio.to_thread(self._files.config_bytes, image_id)
 
     async def close(self) -> None:
-        """Give up claims, and delete what is unfinished."""
+        """Give up claims, and delete what is unfinished, when nothing of it is being published any more."""
+        if self._publishing:
+            await asyncio.wait(self._publishing)
         await asyncio.to_thread(self._files.release_claims, self._ticket)
         await self._tell()
         await asyncio.to_thread(self._files.close_staging, self.staging)

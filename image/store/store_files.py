@@ -26,6 +26,7 @@ from image.store.image_commit import ImageCommit
 from image.store.image_index import ImageIndex
 from image.store.layer_choice import choose_layers
 from image.store.layer_claims import ClaimState, LayerClaims
+from image.store.layer_stack import show_layers
 from image.store.layer_store import LayerStore, LayerSummary
 from image.store.removal_queue import RemovalQueue
 from image.store.space_use import SpaceUse, measure
@@ -63,6 +64,8 @@ class StoreFiles:
         )
         self._removals = RemovalQueue(lambda path: self._discard((path,)))
         self._claims = LayerClaims()
+        self._leasing: dict[str, bool] = {}
+        """Containers whose image is being mounted: whether they still want it."""
         self._opaque: frozenset[str] = frozenset()
         self._totals = (0, 0)
         self._rest = SpaceUse()
@@ -214,32 +217,24 @@ class StoreFiles:
         with self._held(*chain_ids) as here:
             if not here:
                 raise NotFound(image_id, "image was removed this moment", remedy="pull it")
-            directories = self._attach(record.id, chain_ids)
-            with self._lock:  # readers see nothing of it
-                self._index.add_uses(container_id, chain_ids)
-        return directories
-
-    def _attach(self, image_id: str, chain_ids: list[str]) -> tuple[Path, ...]:
-        directories = []
-        for chain_id in reversed(chain_ids):
+            with self._lock:
+                self._leasing[container_id] = True
             try:
-                directories.append(self._layers.attach(chain_id))
-            except FileNotFoundError as error:
-                raise FailedPrecondition(
-                    image_id,
-                    f"layer {chain_id} is missing from the store",
-                    remedy="remove the image and pull it again",
-                    reason="LayerMissing",
-                ) from error
-            if chain_id in self._opaque:
-                # overlayfs ignores the mark on a layer's root, so what lies below is left out here.
-                break
+                shown = show_layers(self._layers.attach, record.id, chain_ids, self._opaque)
+                with self._lock:  # readers see nothing of it
+                    if self._leasing[container_id]:
+                        self._index.add_uses(container_id, chain_ids)
+            finally:
+                with self._lock:
+                    self._leasing.pop(container_id, None)
         # An image without layers is an empty directory, never the store's own (security rule A4).
-        return tuple(directories) or (self._root / "empty",)
+        return shown or (self._root / "empty",)
 
     def release(self, container_id: str) -> None:
         """Forget a container's uses and delete what nothing needs any more."""
         with self._lock, disk_told(self._root):
+            if container_id in self._leasing:
+                self._leasing[container_id] = False
             unneeded = self._index.remove_uses(container_id, self._claims.pinned())
             retired = self._retire(unneeded) + self._unused_replaced()
             if unneeded:

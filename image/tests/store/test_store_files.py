@@ -202,6 +202,79 @@ async def test_an_image_that_is_removed_while_it_is_mounted_stays_for_the_contai
     assert layers_on_disk(store) == 1
 
 
+async def test_containers_of_one_slow_image_leave_threads_for_others(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_one, other = await add_image(store, "a:1", BASE), await add_image(store, "b:1", TOP)
+    go_on = threading.Event()
+    real = ErofsLayers.attach
+
+    def slow(layers: ErofsLayers, chain_id: str) -> Path:
+        if chain_id == slow_one.layers[0].chain_id:
+            assert go_on.wait(60)
+        return real(layers, chain_id)
+
+    monkeypatch.setattr(ErofsLayers, "attach", slow)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for number in range(50):
+            group.create_task(store.acquire(slow_one.id, f"slow{number}"))
+        assert (await store.acquire(other.id, "quick"))[0].is_dir()
+        assert len(store.list_images()) == 2
+        await store.remove(other.id)
+        go_on.set()
+
+
+async def test_a_container_that_is_given_up_while_its_image_is_mounted_keeps_nothing(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = await add_image(store, "app:1", BASE)
+    begun, go_on = threading.Event(), threading.Event()
+    real = ErofsLayers.attach
+
+    def slow(layers: ErofsLayers, chain_id: str) -> Path:
+        begun.set()
+        assert go_on.wait(60)
+        return real(layers, chain_id)
+
+    monkeypatch.setattr(ErofsLayers, "attach", slow)
+    async with asyncio.TaskGroup() as group:
+        acquiring = group.create_task(store.acquire(record.id, "c"))
+        assert await asyncio.to_thread(begun.wait, 60)
+        await store.release("c")
+        go_on.set()
+    assert acquiring.done()
+    assert (await store.report()).uses == {}
+
+
+async def test_a_pull_is_closed_when_what_it_publishes_is_done(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    real = ErofsLayers.publish
+
+    def slow(
+        layers: ErofsLayers, staged: Path, chain_id: str, summary: LayerSummary
+    ) -> LayerSummary:
+        begun.set()
+        assert go_on.wait(60)
+        return real(layers, staged, chain_id, summary)
+
+    monkeypatch.setattr(ErofsLayers, "publish", slow)
+    space = await store.begin_pull()
+    async with asyncio.TaskGroup() as group:
+        pull = group.create_task(publish_missing(space, commit_of("app:1", (BASE,)), (BASE,)))
+        assert await asyncio.to_thread(begun.wait, 60)
+        pull.cancel()
+        closing = group.create_task(space.close())
+        await asyncio.sleep(0)
+        assert space.staging.exists()
+        go_on.set()
+        await closing
+    assert not space.staging.exists()
+    assert layers_on_disk(store) == 1
+    assert await store.collect() == 1
+
+
 async def test_a_pull_that_is_given_up_while_it_publishes_leaves_nothing(
     store: ImageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
