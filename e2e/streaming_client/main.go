@@ -177,7 +177,7 @@ func measured(ctx context.Context, given options, address string) result {
 		StdoutBytes:  stdout.count,
 		StdoutSHA256: stdout.hex(),
 		StderrBytes:  stderr.count,
-		SentSHA256:   hex.EncodeToString(source.sum.Sum(nil)),
+		SentSHA256:   source.hex(),
 		Milliseconds: float64(time.Since(begin).Microseconds()) / 1000,
 	}
 	var exited exec.CodeExitError
@@ -218,6 +218,7 @@ func (c *counter) hex() string {
 
 // generator gives a fixed number of bytes out of a long block that a frame never holds whole.
 type generator struct {
+	lock sync.Mutex // a command that ends early leaves its input being read
 	left int64
 	at   int
 	sum  hash.Hash
@@ -233,7 +234,15 @@ var block = func() []byte {
 	return made
 }()
 
+func (g *generator) hex() string {
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	return hex.EncodeToString(g.sum.Sum(nil))
+}
+
 func (g *generator) Read(data []byte) (int, error) {
+	g.lock.Lock()
+	defer g.lock.Unlock()
 	if g.left == 0 {
 		return 0, io.EOF
 	}
