@@ -21,7 +21,7 @@ from cri.api import api_pb2
 from e2e.node import Node, log_lines
 from e2e.registry import free_port
 from e2e.streaming_client import TRANSPORTS, built_client, run_reports
-from e2e.streaming_client.urls import attach_url, exec_url, forward_url, interactive
+from e2e.streaming_client.urls import attach_url, exec_url, forward_url, interactive, serve
 from e2e.test_crictl import Crictl
 
 each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
@@ -284,15 +284,6 @@ def forwarded(node: Node, pod: str, port: int, transport: str, log: Path) -> Ite
         finally:
             process.terminate()
             process.wait(10)
-
-
-def serve(port: int, program: str) -> str:
-    """Return a shell line that serves a program on a port.
-
-    busybox takes the number of its l's for the queue of listen(2). Above a full queue the kernel answers with SYN cookies, and
-    resets a connection that it took so and still has no room for: with -ll some of ten at once are lost inside the pod.
-    """
-    return f"nc -{'l' * 64} -p {port} -e {program}"
 
 
 def wait_listening(node: Node, container: str, port: int) -> None:

@@ -35,8 +35,9 @@ from e2e.streaming_client.urls import (
     gauges,
     holdings,
     interactive,
+    serve,
 )
-from e2e.test_exec_attach_forward import forwarded, serve, wait, wait_listening
+from e2e.test_exec_attach_forward import forwarded, wait, wait_listening
 
 pytestmark = pytest.mark.skipif(PEER, reason="about Lading's own settings")
 IDLE = 3

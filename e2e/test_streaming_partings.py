@@ -12,8 +12,8 @@ import pytest
 
 from e2e.node import Node, log_lines
 from e2e.streaming_client import TRANSPORTS, built_client
-from e2e.streaming_client.urls import attach_url, exec_url, interactive
-from e2e.test_exec_attach_forward import forwarded, run, serve, talk, wait, wait_listening
+from e2e.streaming_client.urls import attach_url, exec_url, interactive, serve
+from e2e.test_exec_attach_forward import forwarded, run, talk, wait, wait_listening
 
 each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 TICKS = "until read -t 1 go; do echo tick; done"

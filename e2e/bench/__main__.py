@@ -19,7 +19,7 @@ from e2e.bench.contender import NAMES, Contender, start_contender
 from e2e.bench.image_measurements import fill_node, image_life
 from e2e.bench.measurements import Surroundings, big_list, memory, pod_cycle, pods_in_parallel
 from e2e.bench.results import Results, as_json, as_markdown, as_text
-from e2e.bench.streaming_measurements import StreamingPod, exec_latency, throughput
+from e2e.bench.streaming_measurements import StreamingPod, exec_latency, idle_sessions, throughput
 from e2e.cgroup_setup import cgroups_for
 from e2e.images.catalogue import IDLE
 from e2e.session import Session, private_session
@@ -132,6 +132,8 @@ def measure_streams(
     for _ in range(options.streams):
         for pod in pods:
             results.add(pod.contender.name, throughput(pod, Path(place.log_root)))
+    for pod in pods:
+        results.add(pod.contender.name, idle_sessions(pod))
     for pod in pods:
         pod.remove()
 

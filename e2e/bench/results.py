@@ -29,6 +29,8 @@ AIMS: tuple[tuple[str, float, str], ...] = (
     ("client-go exec true", 0.6, "at most"),
     ("MB/s exec out", 0.8, "at least"),
     ("MB/s exec in", 0.8, "at least"),
+    ("MB/s attach out", 0.8, "at least"),
+    ("MB/s attach in", 0.8, "at least"),
     ("MB/s forward out", 0.8, "at least"),
     ("MB/s forward in", 0.8, "at least"),
     *IMAGE_AIMS,

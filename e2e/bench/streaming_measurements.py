@@ -1,4 +1,5 @@
-"""Measurements of streaming: latency of a short exec, and throughput of exec, attach and port-forward in each direction.
+"""Measurements of streaming: latency of a short exec, throughput of exec, attach and port-forward in each direction, and
+the memory of sessions in which nothing moves.
 
 The clients are crictl and client-go (e2e/streaming_client), the same programs against each contender.
 """
@@ -15,11 +16,13 @@ from pathlib import Path
 from cri.api import api_pb2
 from e2e.bench.contender import Contender
 from e2e.bench.measurements import Samples, Surroundings, milliseconds
+from e2e.bench.memory import command_of, total_megabytes
 from e2e.cri_client import DEADLINE
 from e2e.images.catalogue import BUSYBOX
 from e2e.kubelet_requests import ContainerShape, container_config, pod_config
 from e2e.registry import free_port
 from e2e.streaming_client import Report, built_client, run_reports
+from e2e.streaming_client.urls import serve
 from e2e.tool_paths import CRI_TOOLS, built_tool
 
 MIB = 1024 * 1024
@@ -33,8 +36,11 @@ _COUNT = (
 )
 _COUNTED = b"1\n"
 """What a sink answers once every byte has arrived."""
-_SERVE = f"nc -ll -p 8080 -e dd if=/dev/zero bs=256k count={SIZE // _BLOCK}"
-_SINK = f'nc -ll -p 8081 -e sh -c "{_COUNT}"'
+_SERVE = serve(8080, f"dd if=/dev/zero bs=256k count={SIZE // _BLOCK}")
+_SINK = serve(8081, f'sh -c "{_COUNT}"')
+IDLE_SESSIONS = 200
+_AT_ONCE = 20
+_IDLE = ("sleep", "86399")
 
 
 class StreamingPod:
@@ -99,6 +105,40 @@ def exec_latency(pod: StreamingPod) -> Samples:
     whole = milliseconds(lambda: subprocess.run(words, check=True, capture_output=True))
     (report,) = run_reports([pod.exec_url("true")])
     return {"crictl exec true": [whole], "client-go exec true": [report.milliseconds]}
+
+
+def idle_sessions(pod: StreamingPod) -> Samples:
+    """Measure the memory of one of 200 execs that wait: daemon, shims and what else serves them, not their programs."""
+    before = total_megabytes(pod.contender.processes(), list(_IDLE))
+    clients: list[subprocess.Popen[bytes]] = []
+    try:
+        while len(clients) < IDLE_SESSIONS // _AT_ONCE:
+            urls = [pod.exec_url(*_IDLE, stdin=True) for _ in range(_AT_ONCE)]
+            words = [str(built_client()), "command", "-report", "-stdin", *urls]
+            clients.append(
+                subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            )
+            _wait_idle(pod, _AT_ONCE * len(clients))
+        time.sleep(1.0)  # what a start needs for a moment is given back
+        after = total_megabytes(pod.contender.processes(), list(_IDLE))
+    finally:
+        for client in clients:
+            client.kill()
+            client.wait()
+        pod.client.stop(pod.main)
+    return {"KB per idle exec session": [(after - before) * 1024 / IDLE_SESSIONS]}
+
+
+def _wait_idle(pod: StreamingPod, count: int) -> None:
+    """Wait until so many wait; looked for from outside, as an exec among hundreds costs a runtime much."""
+    deadline = time.monotonic() + 120
+    while True:
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        if sum(command_of(pid) == list(_IDLE) for pid in pids) >= count:
+            return
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{pod.contender.name}: not all idle sessions have begun")
+        time.sleep(0.2)
 
 
 def throughput(pod: StreamingPod, folder: Path) -> Samples:

@@ -56,6 +56,15 @@ def interactive(
     return container
 
 
+def serve(port: int, program: str) -> str:
+    """Return a shell line that serves a program on a port.
+
+    busybox takes the number of its l's for the queue of listen(2). Above a full queue the kernel answers with SYN cookies, and
+    resets a connection that it took so and still has no room for: with -ll some of ten at once are lost inside the pod.
+    """
+    return f"nc -{'l' * 64} -p {port} -e {program}"
+
+
 def gauges(node: Node) -> dict[str, int]:
     """Return what the daemon's own page says of its streaming server, and its tasks."""
     found = {}
