@@ -117,6 +117,7 @@ async def _start(
     services = _services(settings, assembly, supervisor, streaming, ask, instruments)
     server = CriServer(settings.cri_address, services)
     await server.start()
+    supervisor.spawn(streaming.preload(), name="import streaming sessions")
     return assembly.node, server
 
 

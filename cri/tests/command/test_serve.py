@@ -1,11 +1,15 @@
 """`lading serve`: a bad configuration or flag is refused before anything is touched."""
 
+import gc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import cri.daemon
 from cri.command.command_line import run
 from cri.command.exit_codes import ExitCode
+from cri.config import Settings
 
 
 def test_bad_configuration_is_refused_with_its_findings(
@@ -32,3 +36,24 @@ def test_bad_flag_is_a_usage_error(
     file.write_text("")
     assert run(["serve", "--config", str(file), flag, value]) == ExitCode.USAGE
     assert words in capsys.readouterr().err
+
+
+def test_garbage_is_collected_again_once_the_daemon_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    async def run_daemon(settings: Settings, *, ready: Callable[[], None]) -> int:
+        seen.append(gc.isenabled())
+        ready()
+        seen.append(gc.isenabled())
+        return 0
+
+    monkeypatch.setattr(cri.daemon, "run_daemon", run_daemon)
+    file = tmp_path / "c.toml"
+    file.write_text("")
+    try:
+        assert run(["serve", "--config", str(file)]) == 0
+    finally:
+        gc.unfreeze()
+    assert seen == [False, True]

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,11 @@ async def test_no_token_reaches_the_log(scene: Scene, caplog: pytest.LogCaptureF
         await client.close()
         await status(url, *SPDY)
     assert url.rpartition("/")[2] not in caplog.text
+
+
+async def test_what_sessions_need_is_imported_beside_the_start(scene: Scene) -> None:
+    await scene.server.preload()
+    assert "cri.streaming.session_start" in sys.modules
 
 
 async def test_sessions_are_limited(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
