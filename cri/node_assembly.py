@@ -143,21 +143,6 @@ def _node_settings(
     )
 
 
-def _node_settings(
-    settings: Settings, paths: NodePaths, pause: Path, *, systemd_cgroups: bool
-) -> NodeSettings:
-    return NodeSettings(
-        root=paths.root,
-        state=paths.state,
-        containers_root=paths.containers_root,
-        boot_id=read_boot_id(),
-        pause_program=pause,
-        systemd_cgroups=systemd_cgroups,
-        create_seconds=float(settings.runtime.create_timeout_seconds),
-        start_seconds=float(settings.runtime.start_timeout_seconds),
-    )
-
-
 def node_paths(settings: Settings) -> NodePaths:
     """Return where the files of this instance are."""
     elsewhere = settings.runtime.containers_root
