@@ -6,6 +6,7 @@ Only starts and ends it; every check stays in the tests.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,14 @@ def own_node(session: Session, change: Callable[[Lading], None]) -> Iterator[Nod
         client.remove_everything()
         client.close()
         daemon.stop()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait for something with a deadline."""
+    until = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def store_of(node: Node) -> Path:

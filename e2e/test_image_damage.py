@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from e2e.daemon import Lading
 from e2e.images.catalogue import BUSYBOX, NGINX
 from e2e.kubelet_requests import ContainerShape
 from e2e.node import Node
-from e2e.own_node import own_node, store_of
+from e2e.own_node import own_node, store_of, wait_until
 from e2e.session import Session
 from image.host.mount_calls import mount_points_below, unmount
 
@@ -59,14 +58,6 @@ def spoil(layer: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    """Wait for something with a deadline."""
-    until = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 def content_sum(node: Node, container: str) -> bytes:
     """Return a digest of all that a container's image put below /usr and /bin."""
     script = "find /bin /usr -xdev -type f | sort | xargs md5sum | md5sum"
@@ -98,7 +89,7 @@ def test_new_containers_get_the_good_copy_and_running_ones_keep_theirs(node: Nod
     assert node.client.exec_sync(running, ["echo", "ok"]).stdout == b"ok\n"
     assert content_sum(node, pod.started(sleeping("new"))) == good
     pod.remove()
-    assert os.listdir(kept) == []
+    wait_until(lambda: not os.listdir(kept))
     assert lading("image", "prune").out
 
 

@@ -14,7 +14,7 @@ from e2e.daemon import Lading
 from e2e.images.catalogue import BUSYBOX, NGINX
 from e2e.kubelet_requests import ContainerShape
 from e2e.node import Node
-from e2e.own_node import own_node, store_of
+from e2e.own_node import own_node, store_of, wait_until
 from e2e.session import Session
 
 pytestmark = pytest.mark.skipif(PEER, reason="the peer removes all names by each")
@@ -53,9 +53,9 @@ def images(node: Node) -> list[api_pb2.Image]:
 
 
 def layers(node: Node) -> int:
-    """Count the layers on the disk, those that were set aside included."""
-    places = ("layers", "staging", "replaced")
-    return sum(len(list((store_of(node) / place).iterdir())) for place in places)
+    """Count the layers on the disk, those that were set aside included, when what was removed is gone."""
+    wait_until(lambda: not any((store_of(node) / "staging").iterdir()))
+    return sum(len(list((store_of(node) / place).iterdir())) for place in ("layers", "replaced"))
 
 
 def test_one_image_is_one_whatever_it_is_called(node: Node) -> None:

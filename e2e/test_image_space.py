@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from e2e.images.catalogue import BUSYBOX, NGINX
 from e2e.images.layer import regular
 from e2e.made_images import made_image
 from e2e.node import Node
-from e2e.own_node import own_node, store_of
+from e2e.own_node import own_node, store_of, wait_until
 from e2e.session import Session
 from image.host.mount_calls import mount_points_below
 
@@ -100,6 +99,7 @@ def test_prune_gives_back_what_its_dry_run_says(session: Session, way: str) -> N
             dry = lading.json("image", "prune", "--dry-run")
             assert du(store_of(node)) - du_of_files(store_of(node)) == before
             done = lading.json("image", "prune")
+            wait_until(lambda: not any((store_of(node) / "staging").iterdir()))
             after = du(store_of(node)) - du_of_files(store_of(node))
             assert dry["removed"] == done["removed"]
             assert dry["freed_bytes"] == done["freed_bytes"] == before - after > 2_000_000
@@ -134,14 +134,6 @@ def told_of_containers(node: Node) -> tuple[str, int]:
     """Return mount point and used bytes of the writable layers."""
     (told,) = filesystems(node).container_filesystems
     return told.fs_id.mountpoint, told.used_bytes.value
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    """Wait for something with a deadline."""
-    until = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def test_a_place_that_cannot_hold_writable_layers_makes_the_node_not_ready(
