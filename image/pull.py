@@ -357,7 +357,6 @@ class Puller:
             platform=key.platform,
             auth=key.auth,
             staging=staging,
-            layers=str(self._store.root / "layers"),
             registry_config_path=settings.registry_config_path,
             proxy=settings.proxy,
             no_proxy=settings.no_proxy,

@@ -39,7 +39,7 @@ from image.store.indexed_layer import (
 )
 from image.store.layer_store import LayerSummary
 from image.store.layer_tree import LayerTree
-from image.store.lower_view import RECORD, ROOT
+from image.store.lower_view import RECORD, ROOT, LowerView
 from image.store.tar_digest import tar_digests
 from image.store.tar_headers import TarError
 from image.store.tar_stream import TarStream
@@ -233,7 +233,8 @@ class ErofsLayers:
                     index.run(TarStream(tar))
                 except TarError as error:
                     raise _damaged(record.chain_id, str(error)) from error
-                adjust_to_lowers(index.nodes, self._lowers(record))
+                with closing(LowerView(self._lowers(record))) as below:
+                    adjust_to_lowers(index.nodes, below)
                 write_index_file(work, index.nodes, tar.size)
             _take_over(work / INDEX, record.chain_id)
             (work / INDEX).rename(place / INDEX)
@@ -258,7 +259,8 @@ class ErofsLayers:
                 tree.fill(tar)
             except TarError as error:
                 raise _damaged(record.chain_id, str(error)) from error
-            return tree.settle(self._lowers(record))
+            with closing(LowerView(self._lowers(record))) as below:
+                return tree.settle(below)
 
     @contextlib.contextmanager
     def _work_place(self) -> Iterator[Path]:

@@ -6,10 +6,12 @@ hands finished layers and images over here.
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 from weakref import WeakValueDictionary
 
 from image.errors import Internal
@@ -20,7 +22,10 @@ from image.store.image_commit import ImageCommit
 from image.store.layer_choice import LayerChoice
 from image.store.layer_claims import ClaimState
 from image.store.layer_store import LayerSummary
+from image.store.lower_view import LowerView
 from image.store.store_files import StoreFiles
+
+_Seen = TypeVar("_Seen")
 
 
 class ImageStore:
@@ -187,10 +192,6 @@ class PullSpace:
         self.staging = staging
         """Where the worker puts unfinished layers, one directory each."""
 
-    def place(self, chain_id: str) -> Path:
-        """Return where a layer is or will be published."""
-        return self._files.place(chain_id)
-
     async def claim(self, chain_ids: tuple[str, ...]) -> dict[str, ClaimState]:
         """Pin layers and learn which are present, this pull's to make, or made by another."""
         return await asyncio.to_thread(self._files.take_claims, self._ticket, chain_ids)
@@ -223,6 +224,22 @@ class PullSpace:
         publishing.add_done_callback(self._publishing.discard)
         await asyncio.shield(publishing)
         await self._tell()
+
+    async def look_below(
+        self, chain_ids: Sequence[str], look: Callable[[LowerView], _Seen]
+    ) -> _Seen:
+        """Call `look`, in a thread, with what layers of this pull show together, given topmost first.
+
+        Raises:
+            Internal: a layer is not this pull's, or not published.
+            OSError: a layer is damaged.
+        """
+        return await asyncio.to_thread(self._look_below, chain_ids, look)
+
+    def _look_below(self, chain_ids: Sequence[str], look: Callable[[LowerView], _Seen]) -> _Seen:
+        places = self._files.claimed_places(self._ticket, chain_ids)
+        with contextlib.closing(LowerView(places)) as below:
+            return look(below)
 
     async def commit(self, commit: ImageCommit) -> ImageRecord:
         """Register the finished image; content is durable before it is visible."""

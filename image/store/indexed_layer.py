@@ -7,18 +7,18 @@ After `settle` both files are durable. Needs no privilege unless it has to extra
 
 import contextlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from image.host.disk_usage import usage_of_entries
 from image.host.durability import start_writeback, sync_directory
+from image.store.below import Below, Questions
 from image.store.erofs.chunk_map import BLOCK, Unsupported
 from image.store.erofs.erofs_image import write_index
 from image.store.erofs.layer_nodes import Directory, LayerNodes, Special
 from image.store.erofs.tar_index import TarIndex
 from image.store.layer_store import MAX_OPAQUE, LayerSummary
 from image.store.layer_tree import LayerTree
-from image.store.lower_view import ROOT, LowerView
+from image.store.lower_view import ROOT
 from image.store.tar_headers import TarError
 from image.store.tar_stream import ByteSource, TarStream
 from image.store.unpack_tar import UnpackLimits
@@ -61,23 +61,30 @@ class IndexedLayer:
         self._tree = LayerTree(self._staged, self._limits)
         self._tree.fill(StoredTar(self._tar))
 
-    def settle(self, lowers: Sequence[Path]) -> LayerSummary:
-        """Adjust to what lies below, write the index, and sync."""
+    def questions(self) -> Questions:
+        """Return what must be known of the layers below."""
+        if self._tree is not None:
+            return self._tree.questions()
+        return questions_of(self._nodes) if self._nodes is not None else Questions()
+
+    def settle(self, below: Below) -> LayerSummary | None:
+        """Adjust to what lies below, write the index, and sync; None when it was extracted and has new questions."""
         if self._tree is None and self._nodes is not None:
             try:
-                return self._settle_index(self._nodes, lowers)
+                return self._settle_index(self._nodes, below)
             except Unsupported:
                 self._extract()
+                return None
         if self._tree is None:
             raise TarError("layer was never filled")
-        summary = self._tree.settle(lowers)
+        summary = self._tree.settle(below)
         for name in (TAR, INDEX):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._staged / name)
         return summary
 
-    def _settle_index(self, nodes: LayerNodes, lowers: Sequence[Path]) -> LayerSummary:
-        opaque = adjust_to_lowers(nodes, lowers)
+    def _settle_index(self, nodes: LayerNodes, below: Below) -> LayerSummary:
+        opaque = adjust_to_lowers(nodes, below)
         # The kernel reads whole blocks; an archiver may have left out the last padding.
         os.ftruncate(self._tar, -(-self._stored // BLOCK) * BLOCK)
         start_writeback(self._tar)
@@ -95,40 +102,55 @@ class IndexedLayer:
         os.close(self._tar)
 
 
-def adjust_to_lowers(nodes: LayerNodes, lowers: Sequence[Path]) -> tuple[str, ...]:
+def questions_of(nodes: LayerNodes) -> Questions:
+    """Return what `adjust_to_lowers` will ask: of implied directories, and of whiteouts that may hide something."""
+    directories, names = [], []
+    for path, directory, hidden in nodes.directories():
+        if directory.implied and not hidden:
+            directories.append(path)
+        if nodes.whiteouts and not (hidden or directory.opaque):
+            names += [_joined(path, name) for name in _whiteouts_in(directory)]
+    return Questions(tuple(directories), tuple(names))
+
+
+def adjust_to_lowers(nodes: LayerNodes, below: Below) -> tuple[str, ...]:
     """Let implied directories look as below, drop whiteouts of nothing, and return the opaque directories.
 
     The same is done to extracted layers, for the same reasons (`layer_tree`).
     """
     opaque = []
-    with contextlib.closing(LowerView(lowers)) as view:
-        for path, directory, hidden in nodes.directories():
-            if directory.opaque:
-                opaque.append(path.decode("latin-1"))
-            if directory.implied and lowers and not hidden:
-                _look_as_below(directory, path, view)
-            if nodes.whiteouts:
-                _drop_idle_whiteouts(directory, path, view, hidden=hidden or directory.opaque)
+    for path, directory, hidden in nodes.directories():
+        if directory.opaque:
+            opaque.append(path.decode("latin-1"))
+        if directory.implied and not hidden:
+            _look_as_below(directory, path, below)
+        if nodes.whiteouts:
+            _drop_idle_whiteouts(directory, path, below, hidden=hidden or directory.opaque)
     if len(opaque) > MAX_OPAQUE:
         raise TarError(f"layer has more than {MAX_OPAQUE} opaque directories")
     return tuple(opaque)
 
 
-def _look_as_below(directory: Directory, path: bytes, view: LowerView) -> None:
-    found = view.directory_attributes(path)
+def _look_as_below(directory: Directory, path: bytes, below: Below) -> None:
+    found = below.directory_attributes(path)
     if found is not None:
         directory.mode = directory.mode & ~0o7777 | found.mode
         directory.uid, directory.gid = found.uid, found.gid
         directory.mtime_ns, directory.xattrs = found.mtime_ns, found.xattrs
 
 
-def _drop_idle_whiteouts(
-    directory: Directory, path: bytes, view: LowerView, *, hidden: bool
-) -> None:
-    marks = [n for n, c in directory.children.items() if isinstance(c, Special) and c.is_whiteout]
-    for name in marks:
-        if hidden or not view.exists(path + b"/" + name if path else name):
+def _drop_idle_whiteouts(directory: Directory, path: bytes, below: Below, *, hidden: bool) -> None:
+    for name in _whiteouts_in(directory):
+        if hidden or not below.exists(_joined(path, name)):
             del directory.children[name]
+
+
+def _whiteouts_in(directory: Directory) -> list[bytes]:
+    return [n for n, c in directory.children.items() if isinstance(c, Special) and c.is_whiteout]
+
+
+def _joined(path: bytes, name: bytes) -> bytes:
+    return path + b"/" + name if path else name
 
 
 def write_index_file(directory: Path, nodes: LayerNodes, tar_bytes: int) -> None:

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
+from image.errors import Internal
+
 
 class ClaimState(enum.StrEnum):
     """What a pull has to do about a layer."""
@@ -54,6 +56,19 @@ class LayerClaims:
     def owns(self, ticket: str, chain_id: str) -> bool:
         """Tell whether a pull may publish a layer."""
         return self._owners.get(chain_id) == ticket
+
+    def check_claimed(
+        self, ticket: str, chain_ids: Iterable[str], present: AbstractSet[str]
+    ) -> None:
+        """Refuse layers that are not present, or that a pull has never asked for.
+
+        Raises:
+            Internal: one is.
+        """
+        mine: AbstractSet[str] = self._pinned_by.get(ticket, frozenset())
+        for chain_id in chain_ids:
+            if chain_id not in mine or chain_id not in present:
+                raise Internal(chain_id, "worker asked about a layer that is not its own")
 
     def settle(self, chain_id: str) -> None:
         """Note that a layer is published: nobody makes it any more. Pins stay."""

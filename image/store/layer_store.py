@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from image.store.below import Below, Questions
 from image.store.tar_stream import ByteSource
 
 MAX_OPAQUE = 50_000
@@ -33,7 +34,7 @@ class LayerSummary:
 
 
 class LayerBuilder(Protocol):
-    """Writes one layer; used by one thread at a time, in this order: fill, settle, close."""
+    """Writes one layer; used by one thread at a time, in this order: fill, questions, settle, close."""
 
     def fill(self, source: ByteSource) -> None:
         """Take the whole uncompressed tar.
@@ -43,8 +44,11 @@ class LayerBuilder(Protocol):
             OSError: the disk is full or broken.
         """
 
-    def settle(self, lowers: Sequence[Path]) -> LayerSummary:
-        """Finish the layer above published ones, given topmost first, and make it durable."""
+    def questions(self) -> Questions:
+        """Return what `settle` must know of the layers below."""
+
+    def settle(self, below: Below) -> LayerSummary | None:
+        """Finish the layer above published ones and make it durable; None when it has new questions."""
 
     def close(self) -> None:
         """Let go of descriptors; the staged content stays."""

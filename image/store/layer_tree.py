@@ -7,13 +7,13 @@ overlayfs would list them as broken files. Opaque marks need a privilege the wor
 """
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from image.host.durability import sync_filesystem
 from image.host.extraction import ExtractionRoot
+from image.store.below import Below, Questions
 from image.store.layer_store import MAX_OPAQUE, LayerSummary
-from image.store.lower_view import ROOT, LowerView
+from image.store.lower_view import ROOT
 from image.store.tar_headers import TarError
 from image.store.tar_stream import ByteSource, TarStream
 from image.store.tree_record import CONTENT, record_tree
@@ -43,16 +43,16 @@ class LayerTree:
         if len(self._unpacker.whiteouts.opaque) > MAX_OPAQUE:
             raise TarError(f"layer has more than {MAX_OPAQUE} opaque directories")
 
-    def settle(self, lowers: Sequence[Path]) -> LayerSummary:
+    def questions(self) -> Questions:
+        """Return what must be known of the layers below."""
+        deleted = self._unpacker.whiteouts.deleted
+        return Questions(directories=tuple(self._root.implied), names=tuple(deleted))
+
+    def settle(self, below: Below) -> LayerSummary:
         """Adjust to what lies below, give directories their attributes, and sync."""
         whiteouts = self._unpacker.whiteouts
-        if self._root.implied or whiteouts.deleted:
-            view = LowerView(lowers)
-            try:
-                self._adopt_parents(view)
-                self._drop_idle_whiteouts(view)
-            finally:
-                view.close()
+        self._adopt_parents(below)
+        self._drop_idle_whiteouts(below)
         self._root.finish()
         sync_filesystem(self._fd)
         used, inodes = record_tree(self._fd, self._staged / CONTENT, self._unpacker.sums)
@@ -63,16 +63,16 @@ class LayerTree:
             inodes=inodes,
         )
 
-    def _adopt_parents(self, view: LowerView) -> None:
+    def _adopt_parents(self, below: Below) -> None:
         for path in self._root.implied:
             hidden = self._unpacker.whiteouts.hides(path)
-            attributes = None if hidden else view.directory_attributes(path)
+            attributes = None if hidden else below.directory_attributes(path)
             if attributes is not None:
                 self._root.describe(path, attributes)
 
-    def _drop_idle_whiteouts(self, view: LowerView) -> None:
+    def _drop_idle_whiteouts(self, below: Below) -> None:
         whiteouts = self._unpacker.whiteouts
-        idle = [p for p in whiteouts.deleted if whiteouts.hides(p) or not view.exists(p)]
+        idle = [p for p in whiteouts.deleted if whiteouts.hides(p) or not below.exists(p)]
         self._root.unlink_whiteouts(idle)
 
     def close(self) -> None:

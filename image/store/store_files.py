@@ -10,7 +10,7 @@ import contextlib
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from image.errors import FailedPrecondition, ImageError, Internal, NotFound
@@ -163,9 +163,11 @@ class StoreFiles:
         with self._lock:
             self._claims.release(ticket)
 
-    def place(self, chain_id: str) -> Path:
-        """Return where a layer is or will be published."""
-        return self._layers.place(chain_id)
+    def claimed_places(self, ticket: str, chain_ids: Sequence[str]) -> list[Path]:
+        """Return where published layers are that a pull has asked for."""
+        with self._lock:
+            self._claims.check_claimed(ticket, chain_ids, self._index.layers())
+        return [self._layers.place(one) for one in chain_ids]
 
     def publish_layer(
         self, ticket: str, staged: Path, chain_id: str, summary: LayerSummary
@@ -328,7 +330,7 @@ class StoreFiles:
                     remedy="try again",
                     reason="LayerBusy",
                 )
-            directory = f"{self.place(chain_id).name}-{secrets.token_hex(4)}"
+            directory = f"{self._layers.place(chain_id).name}-{secrets.token_hex(4)}"
             used, unneeded = self._index.condemn(chain_id, directory, pinned)
             if used:
                 self._layers.set_aside(chain_id, self._replaced / directory)

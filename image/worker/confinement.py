@@ -1,7 +1,7 @@
 """What one worker may touch: the second step of gather, give up, pull.
 
 Promise: after `give_up` a pull changes files in its staging directory alone, starts no program, and reads only what a
-registry client needs, layers below new ones and the archive it was given. The kubelet's secrets, containers' data and
+registry client needs and the archive it was given; what lies below a new layer is asked from the daemon. The kubelet's secrets, containers' data and
 users' homes are out of its reach, with whatever capability it has. Call it in the only thread.
 """
 
@@ -64,7 +64,7 @@ def writable_places(request: WorkerRequest) -> list[str]:
 
 def readable_places(request: WorkerRequest) -> list[str]:
     """List what a request's work may read besides."""
-    own = [place for place in (request.layers, request.archive) if place]
+    own = [request.archive] if request.archive else []
     return list(dict.fromkeys([*_python_places(), *_certificates(), *_SYSTEM_FILES, *own]))
 
 

@@ -22,6 +22,8 @@ from image.store.chain_ids import chain_ids
 from image.store.image_commit import ImageCommit
 from image.store.image_store import PullSpace
 from image.store.layer_claims import ClaimState
+from image.worker import below_questions
+from image.worker.below_questions import read_question
 from image.worker.channel import Channel
 from image.worker.messages import (
     PullEvent,
@@ -114,6 +116,8 @@ class PullConversation:
                 case "wait":
                     self._waits += 1
                     group.create_task(self._answer_wait(channel, message), name="layer-wait")
+                case "below":
+                    await self._answer_below(channel, message)
                 case "layer":
                     await self._publish(channel, message)
                 case "unchanged":
@@ -243,6 +247,22 @@ class PullConversation:
         state = await self._space.wait_claim(chain_id)
         self._waits -= 1
         self._reply(channel, message, state_fields({chain_id: state}))
+
+    async def _answer_below(self, channel: Channel, message: JsonObject) -> None:
+        """Tell what lies below a layer; one question at a time, and each takes a few seconds at most."""
+        about, paths = read_question(message)
+        layers = [parse_digest(text) for text in message.texts("layers")[:MAX_LAYERS]]
+        try:
+            fields = await self._space.look_below(
+                layers, lambda below: below_questions.answer(below, about, paths)
+            )
+        except OSError as error:
+            raise Internal(
+                self._subject,
+                f"layers below cannot be read: {error.strerror}",
+                remedy="run `lading image fsck`",
+            ) from error
+        self._reply(channel, message, fields)
 
     async def _publish(self, channel: Channel, message: JsonObject) -> None:
         chain_id = parse_digest(message.text("chain"))

@@ -18,13 +18,13 @@ from image.model.image_config import ImageConfig
 from image.model.records import LayerRecord
 from image.registry.download import RESTART_REASON
 from image.store.chain_ids import chain_ids
-from image.store.extracted_layers import ExtractedLayers
 from image.store.indexed_layer import KIND as INDEXED
 from image.store.indexed_layer import IndexedLayer
 from image.store.layer_claims import ClaimState
-from image.store.layer_store import LayerBuilder
+from image.store.layer_store import LayerBuilder, LayerSummary
 from image.store.layer_tree import LayerTree
 from image.store.unpack_tar import UnpackLimits
+from image.worker.below_questions import ask_below
 from image.worker.daemon_door import DaemonDoor
 from image.worker.layer_pipeline import LayerPipeline, first_cause
 from image.worker.messages import WAITING_FOR, PullEvent, WorkerRequest, summary_fields
@@ -92,7 +92,6 @@ class LayerMaking:
         self._fetch = fetch
         self._subject = request.reference
         self._slots = asyncio.Semaphore(max(1, request.max_concurrent_downloads))
-        self._store = ExtractedLayers(Path(request.layers), Path(request.staging))
 
     async def claim(self, layers: Sequence[PlannedLayer]) -> dict[str, str]:
         """Ask the daemon which of the layers are this pull's to make; their states by chain id."""
@@ -172,8 +171,7 @@ class LayerMaking:
 
     async def _finish(self, layer: PlannedLayer, below: Sequence[str]) -> None:
         tree = await layer.built
-        lowers = [self._store.place(chain_id) for chain_id in below]
-        summary = await asyncio.to_thread(tree.builder.settle, lowers)
+        summary = await self._settle(tree.builder, below)
         await asyncio.to_thread(tree.builder.close)
         await self._door.ask(
             {
@@ -183,3 +181,12 @@ class LayerMaking:
                 **summary_fields(replace(summary, parent=below[0] if below else "")),
             }
         )
+
+    async def _settle(self, builder: LayerBuilder, below: Sequence[str]) -> LayerSummary:
+        """Finish a layer with what the daemon tells of those below."""
+        while True:
+            questions = await asyncio.to_thread(builder.questions)
+            answers = await ask_below(self._door, below, questions)
+            summary = await asyncio.to_thread(builder.settle, answers)
+            if summary is not None:
+                return summary

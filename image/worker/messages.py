@@ -66,8 +66,6 @@ class WorkerRequest:
     """Empty: this host's."""
     auth: RegistryAuth | None = field(repr=False)
     staging: str
-    layers: str
-    """Directory of published layers, to look into what lies below a new one."""
     registry_config_path: str
     proxy: str = field(repr=False)
     no_proxy: str
@@ -118,7 +116,6 @@ def read_request(message: JsonObject) -> WorkerRequest:
         if auth
         else None,
         staging=message.text("staging"),
-        layers=message.text("layers"),
         registry_config_path=message.text("registry_config_path"),
         proxy=message.text("proxy"),
         no_proxy=message.text("no_proxy"),

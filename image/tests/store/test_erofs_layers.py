@@ -25,6 +25,7 @@ from image.store.tar_stream import TarStream
 from image.store.unpack_tar import UnpackLimits
 from image.tests.store import image_making
 from image.tests.store.erofs.index_reading import read_index
+from image.tests.store.image_making import settled
 from image.tests.store.tar_making import Chunks, TarMaker
 
 TAR = TarMaker().add("d/f", b"content").add("o/.wh..wh..opq").done()
@@ -69,7 +70,7 @@ class Site:
         staged = self.directory / "staging" / "new"
         builder = IndexedLayer(staged, UnpackLimits())
         builder.fill(Chunks(tar))
-        found = builder.settle([self.layers.place(parent)] if parent else [])
+        found = settled(builder, [self.layers.place(parent)] if parent else [])
         builder.close()
         summary = LayerSummary(
             kind=found.kind,
@@ -133,7 +134,7 @@ def test_worker_cannot_hand_over_another_file(site: Site, name: str) -> None:
     staged = site.directory / "staging" / "evil"
     builder = IndexedLayer(staged, UnpackLimits())
     builder.fill(Chunks(TAR))
-    summary = builder.settle([])
+    summary = settled(builder, [])
     builder.close()
     (staged / name).rename(site.directory / "elsewhere")
     (staged / name).symlink_to(site.directory / "elsewhere")

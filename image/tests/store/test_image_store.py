@@ -326,3 +326,18 @@ async def test_ambiguous_id_prefix_is_an_error(store: ImageStore) -> None:
     await add_image(store, "b:1", layer(f"f{number}"))
     with pytest.raises(InvalidArgument, match="2 ids"):
         store.find(config)
+
+
+async def test_a_pull_looks_into_its_own_layers_alone(store: ImageStore) -> None:
+    record = await add_image(store, "app:1", BASE)
+    chain_id = record.layers[0].chain_id
+    space = await store.begin_pull()
+    with pytest.raises(Internal, match="not its own"):
+        await space.look_below([chain_id], lambda below: below.exists(b"base"))
+    await space.claim((chain_id,))
+    assert await space.look_below([chain_id], lambda below: below.exists(b"base"))
+    assert not await space.look_below([], lambda below: below.exists(b"base"))
+    (store.root / "layers" / chain_id.partition(":")[2] / "layer.json").unlink()
+    with pytest.raises(FileNotFoundError):
+        await space.look_below([chain_id], lambda below: below.exists(b"base"))
+    await space.close()

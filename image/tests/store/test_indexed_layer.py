@@ -18,6 +18,7 @@ from image.store.layer_store import LayerSummary
 from image.store.tar_headers import TarError
 from image.store.unpack_tar import UnpackLimits
 from image.tests.store.erofs.index_reading import Seen, read_index
+from image.tests.store.image_making import settled
 from image.tests.store.tar_making import DIRECTORY, Chunks, TarMaker
 
 
@@ -41,7 +42,7 @@ def build(tmp_path: Path) -> Build:
         layer = IndexedLayer(tmp_path / "staged", UnpackLimits())
         try:
             layer.fill(Chunks(tar, 700))
-            return layer.settle(lowers)
+            return settled(layer, lowers)
         finally:
             layer.close()
 
@@ -133,7 +134,7 @@ def test_opaque_directories_are_bounded(build: Build, monkeypatch: pytest.Monkey
 def test_layer_that_was_not_filled_has_no_summary(tmp_path: Path) -> None:
     layer = IndexedLayer(tmp_path / "staged", UnpackLimits())
     with pytest.raises(TarError):
-        layer.settle([])
+        settled(layer, [])
     layer.close()
 
 

@@ -1,5 +1,8 @@
 """Tests of claims between pulls."""
 
+import pytest
+
+from image.errors import Internal
 from image.store.layer_claims import ClaimState, LayerClaims
 
 PRESENT, YOURS, BUSY = ClaimState.PRESENT, ClaimState.YOURS, ClaimState.BUSY
@@ -33,3 +36,12 @@ def test_pins_last_as_long_as_any_pull() -> None:
     claims.release("b")
     claims.release("b")
     assert claims.pinned() == frozenset()
+
+
+def test_only_present_layers_that_were_asked_for_may_be_looked_into() -> None:
+    claims = LayerClaims()
+    claims.take("t", ["a", "b"], {"a"})
+    claims.check_claimed("t", ["a"], {"a", "c"})
+    for ticket, chain_id in (("t", "b"), ("t", "c"), ("other", "a")):
+        with pytest.raises(Internal, match="not its own"):
+            claims.check_claimed(ticket, [chain_id], {"a", "c"})

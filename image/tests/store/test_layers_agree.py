@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from image.store import layer_tree
 from image.store.erofs.layer_nodes import Directory, Link, Node, Regular, Special
 from image.store.erofs.tar_index import TarIndex
-from image.store.indexed_layer import adjust_to_lowers
+from image.store.indexed_layer import adjust_to_lowers, questions_of
 from image.store.layer_tree import LayerTree
 from image.store.tar_headers import TarError
 from image.store.tar_stream import TarStream
 from image.store.unpack_tar import UnpackLimits
-from image.tests.store.image_making import build
+from image.tests.store.image_making import asked, build
 from image.tests.store.member_lists import (
     FILE,
     MEMBERS,
@@ -53,7 +53,7 @@ class Stack:
             index.run(TarStream(Chunks(tar)))
         except TarError:
             return None
-        adjust_to_lowers(index.nodes, [self.lower])
+        adjust_to_lowers(index.nodes, asked(questions_of(index.nodes), [self.lower]))
         return _merged(self._below, _of_nodes(index.nodes.root, tar), "")
 
     def extracted(self, tar: bytes) -> Shown | None:
@@ -63,7 +63,7 @@ class Stack:
         tree = LayerTree(staged, LIMITS)
         try:
             tree.fill(Chunks(tar))
-            summary = tree.settle([self.lower])
+            summary = tree.settle(asked(tree.questions(), [self.lower]))
         except TarError:
             return None
         finally:

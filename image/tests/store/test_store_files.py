@@ -59,7 +59,7 @@ def test_failing_disk_leaves_the_store_unchanged(
 def test_missing_layer_is_told_when_it_is_used(files: StoreFiles, tmp_path: Path) -> None:
     _publish(files)
     record = files.commit(COMMIT)
-    files.place(CHAIN).rename(tmp_path / "away")
+    files.claimed_places("t", [CHAIN])[0].rename(tmp_path / "away")
     with pytest.raises(FailedPrecondition, match="missing from the store"):
         files.acquire(record.id, "c")
     assert files.config_bytes(record.id) == COMMIT.config
@@ -74,7 +74,7 @@ def test_layer_with_an_opaque_root_hides_those_below(files: StoreFiles) -> None:
     staging = files.open_staging()
     files.take_claims("t", chains)
     files.publish_layer("t", staging / "a", chains[0], build(staging / "a", TAR, []))
-    lowers = [files.place(chains[0])]
+    lowers = files.claimed_places("t", chains[:1])
     files.publish_layer("t", staging / "b", chains[1], build(staging / "b", top, lowers))
     record = files.commit(commit)
     assert [os.listdir(path) for path in files.acquire(record.id, "c")] == [["new"]]
@@ -94,7 +94,7 @@ def test_present_layers_are_attached_for_those_who_build_above(
     _publish(files)
     other = sha256_digest(b"other")
     assert files.take_claims("t", (CHAIN, other)) == {CHAIN: "present", other: "yours"}
-    files.place(CHAIN).rename(tmp_path / "away")
+    files.claimed_places("t", [CHAIN])[0].rename(tmp_path / "away")
     assert files.take_claims("t", (CHAIN, other))[CHAIN] == "present"
 
 

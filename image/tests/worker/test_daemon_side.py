@@ -123,6 +123,19 @@ async def test_finished_image_is_registered(talk: Talk) -> None:
         ),
         (
             SPEAK
+            + "say({'kind': 'below', 'ask': 1, 'layers': ['sha256:' + '0'*64], 'about': 'names',"
+            " 'paths': ['etc/shadow']}); hear()",
+            Internal,
+            "not its own",
+        ),
+        (
+            SPEAK
+            + "say({'kind': 'below', 'ask': 1, 'layers': [], 'about': 'names', 'paths': ['../x']}); hear()",
+            ImageError,
+            "no path",
+        ),
+        (
+            SPEAK
             + "say({'kind': 'error', 'class': 'NotFound', 'subject': 'app', 'cause': 'absent',"
             " 'remedy': '', 'reason': 'ManifestUnknown', 'details': []}); hear()",
             NotFound,

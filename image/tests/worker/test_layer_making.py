@@ -1,6 +1,7 @@
 """Layers are made in parallel, finished bottom first, and fetched once more when joined bytes were wrong."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,8 +14,10 @@ from image.model.descriptor import Descriptor
 from image.model.image_config import parse_image_config
 from image.model.json_document import JsonObject
 from image.registry.download import RESTART_REASON
+from image.store.lower_view import LowerView
 from image.tests.fakes.fake_registry import PushedLayer, config_of, layer_of
-from image.tests.worker.test_messages import request
+from image.tests.worker.test_messages import over_the_wire, request
+from image.worker.below_questions import answer, read_question
 from image.worker.daemon_door import DaemonDoor
 from image.worker.layer_making import LayerMaking, PlannedLayer, plan_layers
 from image.worker.limits import thread_count
@@ -38,6 +41,8 @@ class Door(DaemonDoor):
             chains = message["chains"]
             assert isinstance(chains, list)
             answer = {chain: self.states.get(chain, "yours") for chain in chains}
+        elif message["kind"] == "below":
+            return self.look(over_the_wire(message))
         elif message["kind"] == "wait":
             answer = {str(message["chain"]): "yours"}
         else:
@@ -46,6 +51,11 @@ class Door(DaemonDoor):
             (staged / "layer.json").write_text('{"opaque": []}')
             staged.rename(self.place / "layers" / chain.partition(":")[2])
         return JsonObject(subject="answer", fields={"states": answer})
+
+    def look(self, message: JsonObject) -> JsonObject:
+        places = [self.place / "layers" / c.partition(":")[2] for c in message.texts("layers")]
+        with contextlib.closing(LowerView(places)) as below:
+            return over_the_wire(answer(below, *read_question(message)))
 
     def staged(self) -> list[object]:
         return [each["staged"] for each in self.asked if each["kind"] == "layer"]
@@ -59,7 +69,6 @@ class Site:
         self.request = replace(
             request(None),
             staging=str(tmp_path / "staging"),
-            layers=str(tmp_path / "layers"),
             max_layer_bytes=10**9,
             max_layer_entries=100,
             max_path_depth=100,
@@ -121,5 +130,5 @@ async def test_present_layers_are_not_fetched_and_busy_ones_waited_for(tmp_path:
     (place / "layer.json").write_text('{"opaque": []}')
     del site.blobs[LAYERS[0].digest]
     await site.make(LAYERS[:2])
-    assert [each["kind"] for each in site.door.asked] == ["claim", "wait", "layer"]
+    assert [each["kind"] for each in site.door.asked] == ["claim", "wait", "below", "layer"]
     assert "Already exists" in [event.status for event in site.events]

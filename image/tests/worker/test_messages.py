@@ -27,7 +27,6 @@ def request(auth: RegistryAuth | None) -> WorkerRequest:
         platform="linux/amd64",
         auth=auth,
         staging="/s",
-        layers="/l",
         registry_config_path="/c",
         proxy="http://user:S3CR3T@proxy",
         no_proxy="",

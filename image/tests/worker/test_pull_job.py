@@ -12,8 +12,10 @@ import pytest
 from image.errors import FailedPrecondition, ImageError
 from image.model.json_document import JsonObject
 from image.model.records import LayerRecord
+from image.store.below import Answers
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, config_of, layer_of
 from image.tests.worker.test_messages import request
+from image.worker.below_questions import answer, read_question
 from image.worker.channel import Channel
 from image.worker.gathering import gather
 from image.worker.limits import thread_count
@@ -57,6 +59,8 @@ class Daemon:
                     self._answer(message, kind="claims", states={message.text("chain"): "yours"})
                 case "slot":
                     self._answer(message, kind="slot")
+                case "below":
+                    self._answer(message, **answer(Answers(), *read_question(message)))
                 case "layer":
                     self._publish(message)
 
@@ -67,7 +71,7 @@ class Daemon:
         chain = message.text("chain")
         staged = Path(self._paths.staging) / message.text("staged")
         (staged / "layer.json").write_text('{"opaque": []}')
-        staged.rename(Path(self._paths.layers) / chain.partition(":")[2])
+        staged.rename(Path(self._paths.staging).parent / "layers" / chain.partition(":")[2])
         self._answer(message, kind="claims", states={chain: "present"})
 
     def statuses(self) -> list[str]:
@@ -82,7 +86,6 @@ class Site:
         self.request = replace(
             request(None),
             staging=str(tmp_path / "staging"),
-            layers=str(tmp_path / "layers"),
             registry_config_path=str(tmp_path / "certs"),
             proxy="",
             require_schema2=False,
