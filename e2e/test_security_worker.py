@@ -189,7 +189,7 @@ def test_a_worker_has_few_rights(place: Place) -> None:
         for kind in ("CapPrm", "CapEff", "CapBnd"):
             assert int(found[kind], 16) & ~allowed == 0, kind
         assert int(found["CapInh"], 16) == int(found["CapAmb"], 16) == 0
-        assert found["NoNewPrivs"] == "1"
+        assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
 
 
 def test_workers_share_a_cgroup_with_limits(place: Place) -> None:

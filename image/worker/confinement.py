@@ -1,6 +1,7 @@
 """What one worker may touch: the second step of gather, give up, pull.
 
-Promise: after `give_up` a pull changes files in its staging directory alone, starts no program, and reads only what a
+Promise: after `give_up` a pull changes files in its staging directory alone, starts no program, talks to nobody but over
+the network and to the daemon (a runtime's socket file would be all of root's power), and reads only what a
 registry client needs and the archive it was given; what lies below a new layer is asked from the daemon. The kubelet's secrets, containers' data and
 users' homes are out of its reach, with whatever capability it has. Call it in the only thread.
 """
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 
 from image.errors import Internal
 from image.host.landlock import restrict
+from image.host.seccomp import forbid_calls
 from image.worker.messages import WorkerRequest
 
 _SYSTEM_FILES = (
@@ -52,7 +54,9 @@ def give_up(request: WorkerRequest) -> int:
     """
     if len(os.listdir("/proc/self/task")) > 1:
         raise Internal("pull worker", "cannot shut itself in: another thread runs")
-    return restrict(writable=writable_places(request), readable=readable_places(request))
+    abi = restrict(writable=writable_places(request), readable=readable_places(request))
+    forbid_calls()
+    return abi
 
 
 def writable_places(request: WorkerRequest) -> list[str]:

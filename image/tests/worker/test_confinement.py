@@ -37,6 +37,7 @@ print(json.dumps({
     "written elsewhere": tried(lambda: open(place + "/new", "w").close()),
     "home": tried(lambda: os.listdir(os.path.expanduser("~"))),
     "program": tried(lambda: os.spawnv(os.P_WAIT, "/bin/true", ["true"]) and os.stat("/none/x")),
+    "socket file": tried(lambda: socket.socket(socket.AF_UNIX)),
     "certificates": tried(ssl.create_default_context),
     "names": tried(lambda: socket.getaddrinfo("localhost", 443)),
     "module": tried(lambda: __import__("xmlrpc.client")),
@@ -67,6 +68,7 @@ def test_only_the_places_of_the_request_are_left(tmp_path: Path) -> None:
         "written elsewhere": "PermissionError",
         "home": "PermissionError",
         "program": "FileNotFoundError",  # spawnv says 127, and so it was not run
+        "socket file": "OSError",
         "certificates": "done",
         "names": "done",
         "module": "done",
