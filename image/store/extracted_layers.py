@@ -5,14 +5,17 @@ Promise: a directory under `layers/` is complete and durable; what is unfinished
 `trusted.` attributes want CAP_SYS_ADMIN, and their paths are opened below the layer's root without following links.
 """
 
+import contextlib
 import errno
 import json
 import os
 import secrets
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from image.errors import Internal
 from image.host.disk_usage import usage_of_entries
 from image.host.durability import sync_directory, write_durably
 from image.host.openat2 import open_directory
@@ -20,6 +23,7 @@ from image.host.tree_removal import remove_tree
 from image.model.digest import digest_hex, parse_digest
 from image.store.layer_store import LayerSummary
 from image.store.lower_view import RECORD, ROOT
+from image.store.tree_record import CONTENT
 
 
 class ExtractedLayers:
@@ -38,6 +42,7 @@ class ExtractedLayers:
         place = self.place(chain_id)
         if place.exists():
             return summary
+        _require_plain_list(staged / CONTENT, chain_id)
         mark_opaque(staged / ROOT, summary.opaque)
         self.write_record(staged, chain_id, summary)
         summary = with_own_files(summary, staged)
@@ -88,6 +93,17 @@ class ExtractedLayers:
     def chain_ids(self) -> frozenset[str]:
         """List the published layers by their directories' names."""
         return frozenset(f"sha256:{entry.name}" for entry in self._layers.iterdir())
+
+
+def _require_plain_list(path: Path, chain_id: str) -> None:
+    """Refuse a list of files that is none: who opens a pipe waits for ever.
+
+    Raises:
+        Internal: the worker handed over something else.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise Internal(chain_id, f"worker handed over a {path.name} that is no plain file")
 
 
 def with_own_files(summary: LayerSummary, place: Path) -> LayerSummary:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from image.errors import InvalidArgument
+from image.errors import Internal, InvalidArgument
 from image.model.digest import sha256_digest
 from image.store.extracted_layers import ExtractedLayers
 from image.store.layer_store import LayerSummary
@@ -64,3 +64,15 @@ def test_opaque_marks_stay_inside_the_layer(layers: ExtractedLayers, tmp_path: P
 def test_chain_id_is_the_only_form_of_a_name(layers: ExtractedLayers) -> None:
     with pytest.raises(InvalidArgument):
         layers.place("sha256:../../x")
+
+
+def test_a_pipe_in_place_of_the_list_of_files_is_refused(
+    layers: ExtractedLayers, tmp_path: Path
+) -> None:
+    staged = tmp_path / "staging/l"
+    summary = build(staged, layer("f"), [])
+    (staged / "content").unlink()
+    os.mkfifo(staged / "content")
+    with pytest.raises(Internal, match="content that is no plain file"):
+        layers.publish(staged, CHAIN, summary)
+    assert layers.chain_ids() == frozenset()
