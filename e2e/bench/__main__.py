@@ -10,15 +10,16 @@ import argparse
 import os
 import platform
 from contextlib import ExitStack
+from operator import itemgetter
 from pathlib import Path
 
 from cri.api import api_pb2
-from e2e.bench.big_images import IMAGES, big_registry, read_into_cache
-from e2e.bench.bounds import bounds
+from e2e.bench.big_images import IMAGES, big_registry, blob_path, layer_blobs, read_into_cache
+from e2e.bench.bounds import bound_of, measured_rates
 from e2e.bench.contender import NAMES, Contender, start_contender
 from e2e.bench.image_measurements import fill_node, image_life
 from e2e.bench.measurements import Surroundings, big_list, memory, pod_cycle, pods_in_parallel
-from e2e.bench.results import Results, as_json, as_markdown, as_text
+from e2e.bench.results import BOUND, Results, as_json, as_markdown, as_text
 from e2e.bench.streaming_measurements import StreamingPod, exec_latency, idle_sessions, throughput
 from e2e.cgroup_setup import cgroups_for
 from e2e.images.catalogue import IDLE
@@ -99,23 +100,30 @@ def measure_pods(
 
 def measure_images(
     session: Session, place: Surroundings, options: argparse.Namespace, results: Results
-) -> list[str]:
-    """Measure big images on daemons of their own, extraction among them; return the bounds."""
+) -> str:
+    """Measure big images on daemons of their own, extraction among them; return what bounds them."""
     folder, scale = session.workspace.folder("big-images"), options.image_scale
     names = [name for name in options.runtimes.split(",") if name != "lading-runc"]
     if "lading" in names:
         names.insert(names.index("lading") + 1, "lading-extract")
-    with big_registry(folder, session.registry.rules, scale), ExitStack() as stack:
+    with big_registry(folder, session.registry.rules, scale) as registry, ExitStack() as stack:
+        samples = {
+            image.compression: blob_path(folder, max(blobs, key=itemgetter(1))[0])
+            for image in IMAGES
+            if (blobs := layer_blobs(registry.address, image.reference))
+        }
+        rates = measured_rates(samples, folder)
         contenders = [opened(stack, name, session) for name in dict.fromkeys(names)]
         for contender in contenders:
             fill_node(contender, place, options.image_containers)
         for image in IMAGES:
             if image.name in options.images.split(","):
+                results.add(BOUND, bound_of(image, scale, rates, registry))
                 for _ in range(options.image_rounds):
                     for contender in contenders:
                         read_into_cache(folder)
                         results.add(contender.name, image_life(contender, place, image))
-        return bounds(folder / "data", folder)
+        return rates.said()
 
 
 def measure_streams(
@@ -157,7 +165,7 @@ def opened(stack: ExitStack, name: str, session: Session) -> Contender:
 def main() -> None:
     """Start the contenders, measure, print."""
     options = arguments()
-    notes: list[str] = []
+    bounds = ""
     with private_session() as session, cgroups_for("crun"):
         place = Surroundings(
             cgroup_parent=session.workspace.cgroup_parent,
@@ -171,8 +179,8 @@ def main() -> None:
                 contenders = [opened(stack, name, session) for name in names]
                 results = measure(contenders, place, options)
         if "images" in options.only.split(","):
-            notes = measure_images(session, place, options, results)
-    said = " ".join([conditions(options), *notes])
+            bounds = measure_images(session, place, options, results)
+    said = f"{conditions(options)} {bounds}".strip()
     print(said)
     print(as_text(results))
     if options.json:

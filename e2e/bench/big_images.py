@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import http.client
 import io
+import json
 import os
 import shutil
 import stat
@@ -27,8 +29,9 @@ import zstandard
 
 from e2e.images.catalogue import NamedImage
 from e2e.images.host_programs import busybox_program, dynamic_entries
-from e2e.images.image import Settings, publish
+from e2e.images.image import OCI, Settings, publish
 from e2e.images.layer import GZIP, ZSTD, Entry, Layer, digest_of, directory, regular, symlink
+from e2e.images.push import repository_and_tag
 from e2e.registry import Registry, write_mirror_rules
 from e2e.tool_paths import cache_directory
 
@@ -76,6 +79,16 @@ class BigImage:
     def reference(self) -> str:
         """The image."""
         return f"{HOST}/{self.name.replace(' ', '/')}:1"
+
+    @property
+    def recipe(self) -> Recipe:
+        """What it holds."""
+        return next(recipe for recipe in RECIPES if recipe.name == self.name.split()[0])
+
+    @property
+    def compression(self) -> str:
+        """How its layers are packed."""
+        return self.name.split()[1]
 
     @property
     def changed(self) -> str:
@@ -240,6 +253,29 @@ def big_registry(folder: Path, rules: Path, scale: float) -> Iterator[Registry]:
         yield registry
     finally:
         registry.stop()
+
+
+def layer_blobs(address: str, reference: str) -> list[tuple[str, int]]:
+    """Return digest and size of an image's layers as a registry has them."""
+    repository, tag = repository_and_tag(reference)
+    connection = http.client.HTTPConnection(address, timeout=30)
+
+    def fetched(name: str, media_type: str, part: str) -> list[dict[str, object]]:
+        path = f"/v2/{repository}/manifests/{name}"
+        connection.request("GET", path, headers={"Accept": media_type})
+        found: list[dict[str, object]] = json.loads(connection.getresponse().read())[part]
+        return found
+
+    manifest = fetched(tag, OCI.index, "manifests")[-1]
+    layers = fetched(str(manifest["digest"]), OCI.manifest, "layers")
+    connection.close()
+    return [(str(layer["digest"]), int(str(layer["size"]))) for layer in layers]
+
+
+def blob_path(folder: Path, digest: str) -> Path:
+    """Return where a registry keeps a blob."""
+    name = digest.partition(":")[2]
+    return folder / "data/docker/registry/v2/blobs/sha256" / name[:2] / name / "data"
 
 
 def read_into_cache(folder: Path) -> None:

@@ -1,6 +1,7 @@
-"""How fast one core of this machine does what a pull cannot do without: inflate, hash, write.
+"""How fast this machine does what a pull cannot do without: inflate, hash both forms, write.
 
-Gives raw rates of the very libraries that the worker uses, on a layer of a big image; measures no contender.
+Gives raw rates of the very libraries that the worker uses, on layers of the big images, and from them the least time of
+a pull: all cores busy with nothing else, or the disk. Measures no contender.
 """
 
 from __future__ import annotations
@@ -10,56 +11,82 @@ import io
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import zstandard
 from isal import igzip_lib
 
-_CHUNK = 256 * 1024
+from e2e.bench.big_images import BigImage, layer_blobs
+from e2e.images.layer import GZIP
+from e2e.registry import Registry
+
+_CHUNK = 512 * 1024
 _BEST_OF = 3
 
 
-def bounds(registry_data: Path, folder: Path) -> list[str]:
-    """Return one line per bound, MB/s of uncompressed bytes where it inflates."""
-    lines = []
-    sample = b""
-    for magic, name, inflate in (
-        (b"\x1f\x8b", "inflate gzip", inflate_gzip),
-        (b"\x28\xb5\x2f\xfd", "inflate zstd", inflate_zstd),
-    ):
-        work = partial(inflate, largest_blob(registry_data, magic))
-        sample = work()
-        lines.append(f"{name}: {rate(len(sample), work)} MB/s a core")
-    lines.append(f"sha256: {rate(len(sample), lambda: hashlib.sha256(sample))} MB/s a core")
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Bytes per second: of one core's processor time, and of the disk's clock."""
+
+    inflate: dict[str, float]
+    """By compression, of the bytes that come out."""
+    sha256: float
+    write: float
+
+    def said(self) -> str:
+        """Return the rates as a sentence."""
+        one = ", ".join(f"inflate {name} {rate / 1e6:.0f}" for name, rate in self.inflate.items())
+        return (
+            f"One core: {one}, sha256 {self.sha256 / 1e6:.0f} MB/s;"
+            f" disk: write and fsync {self.write / 1e6:.0f} MB/s."
+        )
+
+
+def measured_rates(samples: dict[str, Path], folder: Path) -> Rates:
+    """Measure the rates on one blob of each compression."""
+    inflate: dict[str, float] = {}
+    plain = b""
+    for compression, path in samples.items():
+        blob = path.read_bytes()
+        work = partial(inflate_gzip if compression == GZIP else inflate_zstd, blob)
+        plain = work()
+        inflate[compression] = len(plain) / best(work, time.process_time)
     target = folder / "bound"
-    lines.append(f"write and fsync: {rate(len(sample), lambda: written(target, sample))} MB/s")
+    rates = Rates(
+        inflate=inflate,
+        sha256=len(plain) / best(lambda: hashlib.sha256(plain), time.process_time),
+        write=len(plain) / best(lambda: written(target, plain), time.perf_counter),
+    )
     target.unlink()
-    return lines
+    return rates
 
 
-def largest_blob(registry_data: Path, magic: bytes) -> bytes:
-    """Return the largest blob that begins so."""
-    found = sorted(registry_data.rglob("data"), key=lambda path: -path.stat().st_size)
-    for path in found:
-        if path.is_file():
-            with path.open("rb") as file:
-                if file.read(len(magic)) == magic:
-                    return path.read_bytes()
-    raise RuntimeError(f"no blob in {registry_data} begins with {magic!r}")
+def bound_of(
+    image: BigImage, scale: float, rates: Rates, registry: Registry
+) -> dict[str, list[float]]:
+    """Return the least processor time and the least time of a pull."""
+    plain = image.recipe.bytes * scale
+    packed = sum(size for _, size in layer_blobs(registry.address, image.reference))
+    work = plain / rates.inflate[image.compression] + (plain + packed) / rates.sha256
+    least = max(work / (os.cpu_count() or 1), plain / rates.write)
+    return {
+        f"{image.name}: pull s": [least],
+        f"{image.name}: processor s of the pull": [work],
+    }
 
 
-def rate(size: int, action: Callable[[], object]) -> int:
-    """Return the best of some runs as MB/s."""
-    best = min(timed(action) for _ in range(_BEST_OF))
-    return round(size / best / 1e6)
+def best(action: Callable[[], object], clock: Callable[[], float]) -> float:
+    """Return the least of some runs by a clock."""
+    return min(timed(action, clock) for _ in range(_BEST_OF))
 
 
-def timed(action: Callable[[], object]) -> float:
+def timed(action: Callable[[], object], clock: Callable[[], float]) -> float:
     """Return how long an action took."""
-    begin = time.perf_counter()
+    begin = clock()
     action()
-    return time.perf_counter() - begin
+    return clock() - begin
 
 
 def inflate_gzip(blob: bytes) -> bytes:

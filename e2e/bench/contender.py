@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +89,16 @@ def start_contender(name: str, session: Session) -> Contender:
     marks = [f"{workspace.disk}/{name}/", f"{workspace.memory}/{name}/"]
     daemon.start()
     return Contender(name, daemon, marks, daemon.client())
+
+
+def children(root: int) -> set[int]:
+    """Return the children of a process, at little cost on a machine with many (proc_pid_task_children(5))."""
+    found: set[int] = set()
+    with suppress(OSError):
+        for task in Path(f"/proc/{root}/task").iterdir():
+            with suppress(OSError):
+                found.update(map(int, (task / "children").read_text().split()))
+    return found
 
 
 def descendants(root: int) -> set[int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cri.api import api_pb2
 from e2e.bench.big_images import BigImage
-from e2e.bench.contender import Contender, descendants
+from e2e.bench.contender import Contender, children
 from e2e.bench.measurements import WORKLOAD, Samples, Surroundings
 from e2e.bench.memory import processor_seconds, pss_kilobytes
 from e2e.bench.results import percentile
@@ -23,8 +23,8 @@ from e2e.cri_client import DEADLINE, connected
 from e2e.images.catalogue import IDLE
 from e2e.kubelet_requests import ContainerShape, container_config, pod_config
 
-_LIST_PAUSE = 0.01
-_MEMORY_PAUSE = 0.1
+_LIST_PAUSE = 0.025
+_MEMORY_PAUSE = 0.2
 _OF_PODS = ("conmon", "containerd-shim", "pause")
 _BUSYBOX = "/bin/busybox"
 _READ_ALL = f"{_BUSYBOX} find /content* -type f -exec {_BUSYBOX} cat {{}} + >/dev/null"
@@ -114,7 +114,8 @@ def first_start(contender: Contender, place: Surroundings, image: BigImage) -> t
 
 def processor_use(contender: Contender) -> float:
     """Return the processor seconds of the daemon and of what it has started."""
-    return sum(map(processor_seconds, descendants(contender.daemon.process.pid)))
+    daemon = contender.daemon.process.pid
+    return sum(map(processor_seconds, {daemon} | children(daemon)))
 
 
 def drop_caches() -> None:
@@ -166,7 +167,7 @@ def watched(contender: Contender) -> Iterator[Watch]:
     """List containers and look at memory all the time while the block runs."""
     watch, ended = Watch(), threading.Event()
     daemon = contender.daemon.process.pid
-    of_pods = {pid for pid in descendants(daemon) if program_of(pid) in _OF_PODS}
+    of_pods = {pid for pid in children(daemon) if program_of(pid) in _OF_PODS}
 
     def lists() -> None:
         with connected(contender.daemon.address) as client:
@@ -175,7 +176,7 @@ def watched(contender: Contender) -> Iterator[Watch]:
 
     def memory() -> None:
         while not ended.wait(_MEMORY_PAUSE):
-            pids = descendants(daemon) - of_pods
+            pids = {daemon} | children(daemon) - of_pods
             watch.megabytes.append(sum(map(pss_kilobytes, pids)) / 1024)
 
     threads = [threading.Thread(target=work, name=work.__name__) for work in (lists, memory)]
