@@ -86,6 +86,13 @@ class ImageSettings:
         "bytes of all pull workers together, page cache included; one takes 75 MB for 60 000 files, and at a quarter"
         " of this a pull is as fast as without; 0: no limit",
     )
+    max_partial_bytes: int = setting(
+        8 * 2**30,
+        "of downloads that broke off, for the next pull to go on with; 0 keeps none, oldest go first",
+    )
+    max_partial_age_seconds: int = setting(
+        86400, "a day: who has not pulled again by then has given up"
+    )
     platform: str = setting("", "empty: this host's; otherwise os/architecture[/variant]")
     proxy: str = setting(
         "", "empty: HTTPS_PROXY and HTTP_PROXY of the daemon's environment", secret=True
@@ -259,6 +266,8 @@ NOT_NEGATIVE = (
     "image.min_bytes_per_second",
     "image.warm_worker_seconds",
     "image.worker_memory",
+    "image.max_partial_bytes",
+    "image.max_partial_age_seconds",
 )
 """Settings that must be 0 or more."""
 

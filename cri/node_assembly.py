@@ -33,6 +33,7 @@ from image.host.landlock import landlock_abi
 from image.protocol.transport_limits import TransportLimits
 from image.pull import Puller, PullSettings
 from image.store.image_store import ImageStore
+from image.store.partial_blobs import PartialLimits
 from runtime.drivers.cni import CniNetwork
 from runtime.drivers.driver import ContainerDriver, DriverFeatures
 from runtime.drivers.driver_settings import DriverServices, OciRuntimeSettings
@@ -245,7 +246,15 @@ async def _open_store(settings: Settings) -> ImageStore:
     root = Path(settings.root) / "images"
     root.mkdir(mode=0o700, exist_ok=True)
     wanted = settings.image
-    store = await ImageStore.open(root, pinned=wanted.pinned_images, layer_store=wanted.layer_store)
+    store = await ImageStore.open(
+        root,
+        pinned=wanted.pinned_images,
+        layer_store=wanted.layer_store,
+        partial_limits=PartialLimits(
+            max_bytes=wanted.max_partial_bytes,
+            max_age_seconds=float(wanted.max_partial_age_seconds),
+        ),
+    )
     choice = store.layer_choice
     log.info("new layers: %s%s", choice.new_kind, f" ({choice.reason})" if choice.reason else "")
     if not choice.tells_damage:

@@ -131,15 +131,18 @@ def remove_pod_cgroups(workspace: Workspace) -> None:
             path.rmdir()
 
 
+_BY_DIGEST = ("/blobs", "/layers", "/images/partial", "/content", "/registry")
+
+
 def object_files(workspace: Workspace) -> Iterator[str]:
     """Yield files and folders named by a pod's or container's id, not looking inside them.
 
-    Content that is named by digest (blobs, layers, containerd's ingest) is no object's and is
-    skipped.
+    Content that is named by digest (blobs, layers, unfinished downloads, containerd's ingest) is
+    no object's and is skipped.
     """
     for base in (workspace.memory, workspace.disk):
         for folder, children, names in os.walk(base):
-            if any(part in folder for part in ("/blobs", "/layers", "/content", "/registry")):
+            if any(part in folder for part in _BY_DIGEST):
                 children.clear()
                 continue
             for name in (*children, *names):

@@ -322,15 +322,13 @@ class Puller:
                 del self._running[key]
 
     async def _pull(self, key: _Key, shared: SharedPull) -> ImageRecord:
-        space = await self._store.begin_pull()
-        try:
+        async with await self._store.begin_pull() as space:
             known = self._suitable(key.reference, key.platform) if key.reference.tag else None
             record = await self._converse(key, shared, space, known)
             if record is known and self._store.find(record.id) is None:
-                return await self._converse(key, shared, space, None)  # it was removed meanwhile
+                record = await self._converse(key, shared, space, None)  # it was removed meanwhile
+            space.pulled(record)
             return record
-        finally:
-            await space.close()
 
     async def _converse(
         self, key: _Key, shared: SharedPull, space: PullSpace, known: ImageRecord | None
@@ -369,6 +367,7 @@ class Puller:
             if settings.layer_store == "extract"
             else self._store.layer_choice.new_kind,
             task="import" if key.archive and task == "pull" else task,
+            partial="" if key.archive else str(self._store.partial_directory),
             archive=key.archive,
             entry=key.entry,
             docker_config_path=settings.docker_config_path,

@@ -42,7 +42,7 @@ async def remove_image(parts: AdminParts, arguments: Arguments) -> dict[str, obj
 
 
 async def prune_images(parts: AdminParts, arguments: Arguments) -> dict[str, object]:
-    """Answer `image/prune`: remove every image that nothing keeps."""
+    """Answer `image/prune`: remove every image that nothing keeps, and what broken-off downloads left."""
     dry_run = arguments.flag("dry_run")
     arguments.finish()
     report = await parts.store.report()
@@ -62,11 +62,13 @@ async def prune_images(parts: AdminParts, arguments: Arguments) -> dict[str, obj
     if not dry_run:
         for record in doomed:
             await parts.store.remove(record.id)
+    partial = await parts.store.drop_partials(dry_run=dry_run)
     used = sum(any(one.kind in (CONTAINER, PULL) for one in found) for found in kept.values())
     return {
         "schema": "lading.image-prune/v1",
         "removed": removed,
         "freed_bytes": freed,
+        "partial_bytes": partial,
         "kept": {"used": used, "pinned": len(images) - len(doomed) - used},
         "dry_run": dry_run,
     }

@@ -25,7 +25,7 @@ from image.protocol.retry_policy import RetryPolicy
 from image.protocol.transport_limits import TransportLimits
 from image.registry.bearer_token import AuthorizationSource
 from image.registry.credential_source import CredentialSource
-from image.registry.download import RESTART_REASON, BlobDownload
+from image.registry.download import RESTART_REASON, BlobDownload, RunningHash
 from image.registry.endpoint_caller import EndpointCaller
 from image.registry.endpoint_health import EndpointHealth
 from image.registry.endpoint_report import EndpointReport, report_endpoints
@@ -196,11 +196,17 @@ class RegistryClient:
         return await self.fetch_blob(image.reference, image.config, auth=image.auth)
 
     async def download(
-        self, image: ResolvedImage, layer: Descriptor, *, offset: int = 0
+        self,
+        image: ResolvedImage,
+        layer: Descriptor,
+        *,
+        offset: int = 0,
+        known: RunningHash | None = None,
     ) -> AsyncGenerator[bytes, None]:
         """Stream the blob of `layer` from `offset` on; close it (`contextlib.aclosing`) if you stop early.
 
-        With an offset of 0 the digest is checked here as well; otherwise only the reader has all bytes.
+        The digest is checked here when the offset is 0, or `known` is the hash of what lies before it (each piece is
+        added before it is handed out); otherwise only the reader has all bytes.
 
         Raises:
             FailedPrecondition: after the last byte, when they do not have their digest. The reason is
@@ -211,7 +217,7 @@ class RegistryClient:
             raise InvalidArgument(
                 f"layer {layer.digest}", f"has no byte {offset} of {layer.size} to go on from"
             )
-        pieces = self._stream(image.reference, image.auth, layer, offset)
+        pieces = self._stream(image.reference, image.auth, layer, offset, known)
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
                 yield piece
@@ -231,7 +237,12 @@ class RegistryClient:
         return bytes(body)
 
     async def _stream(
-        self, reference: Reference, auth: RegistryAuth | None, layer: Descriptor, offset: int = 0
+        self,
+        reference: Reference,
+        auth: RegistryAuth | None,
+        layer: Descriptor,
+        offset: int = 0,
+        known: RunningHash | None = None,
     ) -> AsyncGenerator[bytes, None]:
         endpoints = await self._blob_endpoints(reference, layer)
         transfer = BlobDownload(
@@ -242,6 +253,7 @@ class RegistryClient:
             blob=layer,
             credentials=CredentialSource(self._node_credentials, reference, auth),
             offset=offset,
+            known=known,
         )
         try:
             async with contextlib.aclosing(transfer.stream()) as pieces:

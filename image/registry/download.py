@@ -7,6 +7,7 @@ Hands out bytes in order and never twice. After a broken transfer it goes on fro
 import contextlib
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
 
 from image.errors import FailedPrecondition, ImageError
 from image.model.descriptor import UNKNOWN_SIZE, Descriptor
@@ -20,8 +21,24 @@ from image.registry.endpoint_caller import EndpointCaller, blob_url
 from image.registry.endpoint_rounds import EndpointRounds, Habits
 from image.registry.http_transport import HttpResponse
 
+MISMATCH_REASON = "DigestMismatch"
+"""Reason of a mismatch that is final: the registry itself sent other bytes in one piece."""
 RESTART_REASON = "DigestMismatchRestart"
 """Reason of a mismatch that another download from byte 0 may cure: several transfers were joined, or a mirror lied."""
+
+
+class RunningHash(Protocol):
+    """A hash of `hashlib` that takes more bytes."""
+
+    @property
+    def name(self) -> str:
+        """The algorithm, as hashlib names it."""
+
+    def update(self, data: bytes, /) -> None:
+        """Add bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest of all bytes so far."""
 
 
 class BlobDownload:
@@ -37,7 +54,9 @@ class BlobDownload:
         blob: Descriptor,
         credentials: CredentialSource,
         offset: int = 0,
+        known: RunningHash | None = None,
     ) -> None:
+        """Take what is fetched from where; `known` is the hash of the bytes before `offset`."""
         self._caller = caller
         self._reference = reference
         self._blob = blob
@@ -46,8 +65,11 @@ class BlobDownload:
         self._rounds = EndpointRounds(self._subject, endpoints, habits)
         self._reached = offset
         self._size = blob.size
-        # bytes before the offset are not known here, so only the consumer can hash the whole
-        self._hash = hashlib.new(digest_algorithm(blob.digest)) if offset == 0 else None
+        self._joined = offset > 0
+        # bytes before the offset are not known here: without their hash only the consumer can judge the whole
+        self._hash = known
+        if known is None and offset == 0:
+            self._hash = hashlib.new(digest_algorithm(blob.digest))
         self._ranges_work = True
         self.sources: list[Endpoint] = []
         """Endpoints that bytes came from, in order."""
@@ -134,12 +156,13 @@ class BlobDownload:
     def _verify(self) -> None:
         if self._hash is None or self._hash.hexdigest() == digest_hex(self._blob.digest):
             return
-        was_clean = not self._rounds.outcomes and all(e.is_origin for e in self.sources)
+        one_transfer = not self._joined and not self._rounds.outcomes
+        was_clean = one_transfer and all(e.is_origin for e in self.sources)
         raise FailedPrecondition(
             self._subject,
             f"the bytes received have the {self._hash.name} digest {self._hash.hexdigest()}",
             remedy="the registry or a proxy before it changes content",
-            reason="DigestMismatch" if was_clean else RESTART_REASON,
+            reason=MISMATCH_REASON if was_clean else RESTART_REASON,
             details=tuple(f"bytes came from {e.shown}" for e in dict.fromkeys(self.sources)),
         )
 

@@ -11,11 +11,14 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Self, TypeVar
 from weakref import WeakValueDictionary
 
-from image.errors import Internal
+from image.errors import Internal, ResourceExhausted
+from image.model.digest import Digest, parse_digest
 from image.model.records import FilesystemUsage, ImageRecord
+from image.store.blob_flights import BlobFlights
 from image.store.disk_report import DiskReport
 from image.store.fsck import Item
 from image.store.image_commit import ImageCommit
@@ -23,6 +26,8 @@ from image.store.layer_choice import LayerChoice
 from image.store.layer_claims import ClaimState
 from image.store.layer_store import LayerSummary
 from image.store.lower_view import LowerView
+from image.store.partial_blobs import PartialBlobs, PartialLimits
+from image.store.pull_blobs import PullBlobs
 from image.store.store_files import StoreFiles
 
 _Seen = TypeVar("_Seen")
@@ -31,15 +36,22 @@ _Seen = TypeVar("_Seen")
 class ImageStore:
     """One per root directory; open it with `open`."""
 
-    def __init__(self, root: Path, files: StoreFiles) -> None:
+    def __init__(self, root: Path, files: StoreFiles, limits: PartialLimits) -> None:
         self.root = root
         self._files = files
+        self._flights = BlobFlights()
+        self._partials = PartialBlobs(root / "partial", limits)
         self._layer_changed = asyncio.Condition()
         self._mounting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @classmethod
     async def open(
-        cls, root: Path, *, pinned: tuple[str, ...] = (), layer_store: str = "extract"
+        cls,
+        root: Path,
+        *,
+        pinned: tuple[str, ...] = (),
+        layer_store: str = "extract",
+        partial_limits: PartialLimits | None = None,
     ) -> Self:
         """Open or create the store under `root`; `layer_store` is `auto`, `file`, `loop` or `extract`.
 
@@ -47,7 +59,7 @@ class ImageStore:
             FailedPrecondition: the database, or the way of keeping layers, cannot be used.
         """
         files = await asyncio.to_thread(StoreFiles, root, pinned, time.time_ns, layer_store)
-        return cls(root, files)
+        return cls(root, files, partial_limits or PartialLimits())
 
     def close(self) -> None:
         """Close the database; uses and images stay as they are."""
@@ -100,9 +112,11 @@ class ImageStore:
     async def reconcile(self, container_ids: frozenset[str]) -> None:
         """After a start: forget containers that are no more, and delete what a crash left behind."""
         await asyncio.to_thread(self._files.reconcile, container_ids)
+        await self.collect_partials()
 
     async def collect(self) -> int:
         """Delete what nothing needs; return how many things that were. What running pulls want stays."""
+        await self.collect_partials()
         return await asyncio.to_thread(self._files.collect)
 
     async def filesystem_usage(self) -> FilesystemUsage:
@@ -121,6 +135,29 @@ class ImageStore:
         The last two are as `filesystem_usage` measured them last.
         """
         return self._files.bytes_by_kind()
+
+    @property
+    def partial_directory(self) -> Path:
+        """Where workers keep the bytes of downloads that have not become layers yet."""
+        return self._partials.directory
+
+    def partial_bytes(self) -> int:
+        """Return what unfinished downloads take on disk, those of running pulls too."""
+        return self._partials.bytes_on_disk()
+
+    @property
+    def resumed_bytes(self) -> int:
+        """Bytes that pulls took from unfinished downloads instead of fetching them, since the start."""
+        return self._flights.resumed_bytes
+
+    async def collect_partials(self) -> int:
+        """Delete unfinished downloads beyond their limits of size and age; return the bytes freed."""
+        return await asyncio.to_thread(self._partials.collect, self._flights.is_wanted)
+
+    async def drop_partials(self, *, dry_run: bool = False) -> int:
+        """Delete unfinished downloads that no running pull needs; return the bytes freed."""
+        drop = self._partials.idle_bytes if dry_run else self._partials.remove_idle
+        return await asyncio.to_thread(drop, self._flights.is_wanted)
 
     async def report(self) -> DiskReport:
         """Return what is on disk layer by layer, and who uses it."""
@@ -176,16 +213,21 @@ class ImageStore:
         return await asyncio.to_thread(self._files.read_blob, digest)
 
     async def begin_pull(self) -> "PullSpace":
-        """Make room for one pull; close it with `PullSpace.close`."""
+        """Make room for one pull; close it, or use it as a context manager."""
         staging = await asyncio.to_thread(self._files.open_staging)
-        return PullSpace(self._files, staging, self._layer_changed)
+        blobs = PullBlobs(self._flights, self._partials)
+        return PullSpace(self._files, staging, self._layer_changed, blobs)
 
 
 class PullSpace:
-    """One pull's part of the store: its staging directory and its claims on layers."""
+    """One pull's part of the store: its staging directory, its claims on layers and its blobs."""
 
-    def __init__(self, files: StoreFiles, staging: Path, changed: asyncio.Condition) -> None:
+    def __init__(
+        self, files: StoreFiles, staging: Path, changed: asyncio.Condition, blobs: PullBlobs
+    ) -> None:
         self._files = files
+        self._pulled: ImageRecord | None = None
+        self.blobs = blobs
         self._changed = changed
         self._ticket = secrets.token_hex(8)
         self._publishing: set[asyncio.Future[None]] = set()
@@ -249,13 +291,40 @@ class PullSpace:
         """Return the config of an image that is present already."""
         return await asyncio.to_thread(self._files.config_bytes, image_id)
 
-    async def close(self) -> None:
-        """Give up claims, and delete what is unfinished, when nothing of it is being published any more."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close(
+            disk_full=isinstance(error, ResourceExhausted) and error.reason == "DiskFull"
+        )
+
+    def pulled(self, record: ImageRecord) -> None:
+        """Note that the image is here: nothing of its downloads is needed again."""
+        self._pulled = record
+
+    async def close(self, *, disk_full: bool = False) -> None:
+        """Give up claims, and delete what is unfinished, when nothing of it is being published any more.
+
+        `disk_full` tells why the pull has failed.
+        """
+        self.blobs.leave()
         if self._publishing:
             await asyncio.wait(self._publishing)
         await asyncio.to_thread(self._files.release_claims, self._ticket)
         await self._tell()
         await asyncio.to_thread(self._files.close_staging, self.staging)
+        await self.blobs.clear(self._blobs_pulled(), disk_full=disk_full)
+
+    def _blobs_pulled(self) -> list[Digest] | None:
+        if self._pulled is None:
+            return None
+        return [parse_digest(layer.digest) for layer in self._pulled.layers]
 
     async def _tell(self) -> None:
         async with self._changed:

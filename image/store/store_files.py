@@ -33,7 +33,7 @@ from image.store.space_use import SpaceUse, measure
 
 log = logging.getLogger(__name__)
 
-_DIRECTORIES = ("blobs", "layers", "staging", "replaced", "empty")
+_DIRECTORIES = ("blobs", "layers", "staging", "partial", "replaced", "empty")
 
 
 class StoreFiles:

@@ -33,6 +33,7 @@ from image.model.platform import Platform, match_platform
 from image.model.records import RegistryAuth
 from image.model.reference import Reference
 from image.registry.client import RegistryClient
+from image.registry.download import RunningHash
 from image.registry.resolved_image import ResolvedImage
 from image.store.image_archive import ArchiveEntry, ImageArchive
 
@@ -96,7 +97,12 @@ class ArchiveClient(RegistryClient):
         return await asyncio.to_thread(self._read, image.config.digest, MAX_CONFIG_BYTES)
 
     async def download(
-        self, image: ResolvedImage, layer: Descriptor, *, offset: int = 0
+        self,
+        image: ResolvedImage,
+        layer: Descriptor,
+        *,
+        offset: int = 0,
+        known: RunningHash | None = None,
     ) -> AsyncGenerator[bytes, None]:
         """Yield a layer's bytes.
 

@@ -1,8 +1,9 @@
 """What one worker may touch: the second step of gather, give up, pull.
 
-Promise: after `give_up` a pull changes files in its staging directory alone, starts no program, talks to nobody but over
-the network and to the daemon (a runtime's socket file would be all of root's power), and reads only what a
-registry client needs and the archive it was given; what lies below a new layer is asked from the daemon. The kubelet's secrets, containers' data and
+Promise: after `give_up` a pull changes files in its staging directory and among the unfinished downloads alone, starts no
+program, talks to nobody but over the network and to the daemon (a runtime's socket file would be all of root's power),
+and reads only what a registry client needs and the archive it was given; what lies below a new layer is asked from the
+daemon. The kubelet's secrets, containers' data and
 users' homes are out of its reach, with whatever capability it has. Call it in the only thread.
 """
 
@@ -63,7 +64,7 @@ def writable_places(request: WorkerRequest) -> list[str]:
     """List the directories that a request's work may change."""
     # A packed archive is unpacked beside itself, in the staging directory of whoever wrote it there.
     beside = os.path.dirname(request.archive) if request.task == "archive" else ""
-    return [place for place in (request.staging, beside) if place]
+    return [place for place in (request.staging, request.partial, beside) if place]
 
 
 def readable_places(request: WorkerRequest) -> list[str]:

@@ -1,6 +1,7 @@
 """The worker's end of the conversation: questions with numbers, so that several may be open at a time.
 
-Promise: every question gets its own answer or an error; when the daemon closes its end, all of them fail at once.
+Promise: every question gets its own answer or an error; when the daemon closes its end, all of them fail at once. A
+slot or flight that comes when nobody waits for it any more goes back at once.
 Never waits while it tells something.
 """
 
@@ -8,9 +9,11 @@ import asyncio
 from collections.abc import Mapping
 
 from image.errors import Internal
+from image.model.descriptor import Descriptor
+from image.model.digest import digest_hex
 from image.model.json_document import JsonObject
 from image.worker.channel import Channel
-from image.worker.messages import read_error
+from image.worker.messages import WAITING_FOR, PullEvent, event_message, read_error
 
 
 class DaemonDoor:
@@ -37,7 +40,9 @@ class DaemonDoor:
                     self.bytes_per_second = message.integer("bytes_per_second")
                     continue
                 question = self._open.pop(message.integer("ask"), None)
-                if question is not None and not question.done():
+                if question is None or question.done():
+                    self._give_back(message)
+                else:
                     question.set_result(message)
         finally:
             self._closed = True
@@ -60,15 +65,32 @@ class DaemonDoor:
         self._channel.send({**message, "ask": number})
         try:
             answer = await question
+        except asyncio.CancelledError:
+            if question.done() and not question.cancelled() and question.exception() is None:
+                self._give_back(question.result())
+            raise
         finally:
             self._open.pop(number, None)
         if answer.text("kind") == "error":
             raise read_error(answer)
         return answer
 
+    def _give_back(self, answer: JsonObject) -> None:
+        """Return what came for somebody who has stopped waiting for it."""
+        match answer.text("kind"):
+            case "slot":
+                self.tell({"kind": "slot done"})
+            case "flight":
+                self.tell({"kind": "flight done", "blob": answer.text("blob")})
+
     def tell(self, message: Mapping[str, object]) -> None:
         """Send something that wants no answer."""
         self._channel.send(message)
+
+    def tell_waiting(self, blob: Descriptor, what: str) -> None:
+        """Tell what the layer of a blob waits for."""
+        layer, total = digest_hex(blob.digest)[:12], max(blob.size, 0)
+        self.tell(event_message(PullEvent(status=WAITING_FOR + what, layer=layer, total=total)))
 
     async def wait_told(self) -> None:
         """Wait until the daemon has taken nearly everything."""

@@ -77,7 +77,6 @@ class PullConversation:
         self._waits = 0
         self._neighbours = neighbours or Neighbours()
         self._known = known
-        self._begun: tuple[str, ...] = ()
         self._slots = 0
 
     async def run(self, workers: WorkerPool, request: WorkerRequest) -> ImageRecord:
@@ -98,7 +97,6 @@ class PullConversation:
                 raise failures.exceptions[0] from failures
             finally:
                 stop_listening()
-                self._neighbours.end(self._begun)
                 while self._slots:
                     self._give_slot_back()
 
@@ -113,6 +111,9 @@ class PullConversation:
                 case "slot":
                     self._waits += 1
                     group.create_task(self._answer_slot(channel, message), name="download-slot")
+                case "flight":
+                    self._waits += 1
+                    group.create_task(self._answer_flight(channel, message), name="blob-flight")
                 case "wait":
                     self._waits += 1
                     group.create_task(self._answer_wait(channel, message), name="layer-wait")
@@ -134,6 +135,10 @@ class PullConversation:
                 self._tell(read_event(message))
             case "slot done":
                 self._give_slot_back()
+            case "flight done":
+                self._space.blobs.release(parse_digest(message.text("blob")))
+            case "resumed":
+                self._space.blobs.note_resumed(message.integer("bytes"))
             case "circuit":
                 self._note_circuit(message)
             case "request":
@@ -196,6 +201,12 @@ class PullConversation:
         channel.send({"kind": "rate", "bytes_per_second": rate})
         self._reply(channel, message, {"kind": "slot"})
 
+    async def _answer_flight(self, channel: Channel, message: JsonObject) -> None:
+        blob = parse_digest(message.text("blob"))
+        await self._space.blobs.acquire(blob)
+        self._waits -= 1
+        self._reply(channel, message, {"kind": "flight", "blob": blob})
+
     def _give_slot_back(self) -> None:
         if self._slots:
             self._slots -= 1
@@ -221,10 +232,9 @@ class PullConversation:
     async def _answer_config(self, channel: Channel, message: JsonObject) -> None:
         """Tell what is known of the image: its config, and of its blobs which are here, and which nobody fetches."""
         config = await self._space.config_bytes(parse_digest(message.text("digest")))
-        blobs = message.texts("blobs")[:MAX_LAYERS]
+        blobs = [parse_digest(text) for text in message.texts("blobs")[:MAX_LAYERS]]
         layers = self._neighbours.known_layers(blobs)
-        begun = self._neighbours.begin(blobs, layers)
-        self._begun += begun
+        fresh = [blob for blob in self._space.blobs.want(blobs) if blob not in layers]
         self._reply(
             channel,
             message,
@@ -232,7 +242,7 @@ class PullConversation:
                 "kind": "config",
                 "config": None if config is None else encode_bytes(config),
                 "layers": [asdict(layer) for layer in layers.values()],
-                "fresh": list(begun),
+                "fresh": fresh,
             },
         )
 
@@ -272,6 +282,8 @@ class PullConversation:
             self._reply(channel, message, error_message(error))
             raise
         self._reply(channel, message, state_fields({chain_id: ClaimState.PRESENT}))
+        if spent := message.text("spent", default=""):
+            await self._space.blobs.spend(parse_digest(spent))
 
     async def _commit(self, message: JsonObject) -> ImageRecord:
         commit = read_commit(message, self._reference)

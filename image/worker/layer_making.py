@@ -7,6 +7,7 @@ below the staging directory alone.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,6 +93,7 @@ class LayerMaking:
         self._fetch = fetch
         self._subject = request.reference
         self._slots = asyncio.Semaphore(max(1, request.max_concurrent_downloads))
+        self._uses: Counter[str] = Counter()
 
     async def claim(self, layers: Sequence[PlannedLayer]) -> dict[str, str]:
         """Ask the daemon which of the layers are this pull's to make; their states by chain id."""
@@ -106,6 +108,7 @@ class LayerMaking:
             ImageError: the first failure.
             OSError: the disk is full or broken.
         """
+        self._uses = Counter(layer.record.digest for layer in layers)
         try:
             async with asyncio.TaskGroup() as group:
                 for layer in layers:
@@ -155,6 +158,7 @@ class LayerMaking:
         below: list[str] = []
         for layer in layers:
             chain_id = layer.record.chain_id
+            self._uses[layer.record.digest] -= 1
             state = states[chain_id]
             if state == ClaimState.BUSY:
                 layer.progress.say(f"{WAITING_FOR}another pull")
@@ -178,6 +182,7 @@ class LayerMaking:
                 "kind": "layer",
                 "chain": layer.record.chain_id,
                 "staged": tree.staged,
+                "spent": "" if self._uses[layer.record.digest] else layer.record.digest,
                 **summary_fields(replace(summary, parent=below[0] if below else "")),
             }
         )

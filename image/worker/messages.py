@@ -86,6 +86,8 @@ class WorkerRequest:
     """Endpoints that could not be reached lately."""
     limits: TransportLimits = TransportLimits()
     """What each stage of a request may take."""
+    partial: str = ""
+    """Directory of the files of unfinished downloads, one per blob; empty to keep none."""
     archive: str = ""
     """Path of an archive, for the tasks `archive` and `import`; the reference is then a name for the image."""
     entry: int = 0
@@ -131,6 +133,7 @@ def read_request(message: JsonObject) -> WorkerRequest:
         known=message.texts("known"),
         circuits=tuple(_read_circuit(each) for each in message.children("circuits")),
         limits=_read_limits(message.child("limits")),
+        partial=message.text("partial"),
         archive=message.text("archive"),
         entry=message.integer("entry"),
     )

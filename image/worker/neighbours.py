@@ -1,12 +1,10 @@
-"""What the pulls of one daemon share: download slots, dead endpoints, blobs on their way, and known diff ids.
+"""What the pulls of one daemon share: download slots, dead endpoints, and known diff ids.
 
-Promise: a blob that one pull begins to fetch early is not begun early by another. The daemon's half: it imports
-nothing heavy, and believes a worker only within what could be true.
+Promise: it imports nothing heavy, since it is the daemon's half, and believes a worker only within what could be true.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from image.model.records import ImageRecord, LayerRecord
@@ -39,7 +37,6 @@ class Neighbours:
         self.observer = observer
         self.slots = slots or DownloadSlots()
         self._images = images
-        self._in_flight: Counter[str] = Counter()
         self._circuits: dict[str, Circuit] = {}
 
     def known_layers(self, blobs: Sequence[str]) -> dict[str, LayerRecord]:
@@ -51,19 +48,6 @@ class Neighbours:
             for layer in image.layers
             if layer.digest in wanted
         }
-
-    def begin(self, blobs: Sequence[str], known: Mapping[str, LayerRecord]) -> tuple[str, ...]:
-        """Note blobs as being on their way; give those that nobody has and nobody fetches."""
-        fresh = tuple(
-            blob for blob in dict.fromkeys(blobs) if blob not in known and not self._in_flight[blob]
-        )
-        self._in_flight.update(fresh)
-        return fresh
-
-    def end(self, blobs: Iterable[str]) -> None:
-        """Forget blobs that `begin` gave out."""
-        self._in_flight.subtract(blobs)
-        self._in_flight = +self._in_flight
 
     def note_request(self, host: str, answer: str) -> None:
         """Hand on that a worker asked a registry; nonsense is dropped."""

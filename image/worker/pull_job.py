@@ -8,14 +8,14 @@ layer that is here costs nothing.
 import asyncio
 import contextlib
 import platform as host
-import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 
 from image.errors import ImageError
 from image.model.descriptor import Descriptor
-from image.model.digest import Digest, digest_hex
+from image.model.digest import Digest
 from image.model.image_config import ImageConfig, parse_image_config
 from image.model.json_document import JsonObject
 from image.model.platform import Platform, host_platform, parse_platform
@@ -29,20 +29,19 @@ from image.model.validate import (
 from image.policy.image_check import check_image
 from image.policy.policy_file import Policy, Requirement
 from image.policy.signature_payload import SignedPayload
-from image.protocol.byte_budget import ByteBudget
 from image.registry.client import RegistryClient
 from image.registry.cosign_signatures import fetch_referring_signatures, fetch_signatures
 from image.registry.resolved_image import ResolvedImage
 from image.store.image_commit import ImageCommit
+from image.store.layer_claims import ClaimState
+from image.worker.blob_transfers import BlobTransfers
 from image.worker.channel import Channel
 from image.worker.client_making import make_client
 from image.worker.daemon_door import DaemonDoor
-from image.worker.early_downloads import EarlyDownloads
 from image.worker.gathering import Gathered
-from image.worker.layer_making import LayerMaking, plan_layers
+from image.worker.layer_making import Fetch, LayerMaking, plan_layers
 from image.worker.layer_pipeline import first_cause
 from image.worker.messages import (
-    WAITING_FOR,
     PullEvent,
     WorkerRequest,
     commit_message,
@@ -50,6 +49,7 @@ from image.worker.messages import (
     event_message,
     read_layer,
 )
+from image.worker.registry_bytes import RegistryBytes
 from image.worker.schema1_blobs import NOTICE, Schema1Blobs, save_stream
 
 
@@ -132,21 +132,21 @@ class PullJob:
 
     async def _pull_image(self, client: RegistryClient, image: ResolvedImage) -> None:
         """Fetch config and layers side by side; the config's failure is the one told (pull rule 1.12)."""
+        source = RegistryBytes(self._door, client, image)
+        partial = Path(self._request.partial) if self._request.partial else None
         try:
             async with asyncio.TaskGroup() as group:
-                early = EarlyDownloads(group, lambda blob: self._download(client, image, blob))
+                transfers = BlobTransfers(group, self._door, source, partial)
                 begun = await self._begin(image)
                 known = decode_bytes(begun, "config") if begun.has("config") else None
                 if known is None and image.platform is not None:
                     # the index told the system, so no layer of another one is begun
                     fresh = set(begun.texts("fresh"))
                     wanted = [layer for layer in _distinct(image.layers) if layer.digest in fresh]
-                    for layer in wanted[: self._request.max_concurrent_downloads]:
-                        early.begin(layer)
+                    transfers.begin(wanted[: self._request.max_concurrent_downloads])
                 raw_config = known or await self._fetch_config(client, image)
                 config = self._checked(image, raw_config)
-                layers = await self._make(image, config, early)
-                early.drop()
+                layers = await self._make(image, config, transfers.take, transfers.keep_only)
         except BaseExceptionGroup as failures:
             raise first_cause(failures) from failures
         self._hand_over(client, image, raw_config, layers, fresh=known is None)
@@ -166,27 +166,20 @@ class PullJob:
         check_os_compatible(hinted, self._platform(), subject=self._subject)
         begun = await self._begin(image)
         known = {layer.digest: layer for layer in map(read_layer, begun.children("layers"))}
+        source = RegistryBytes(self._door, client, image)
         image, raw_config = await self._blobs.convert(
-            image, image.schema1, known, lambda blob, path: self._save(client, image, blob, path)
+            image, image.schema1, known, lambda blob, path: self._save(source, blob, path)
         )
         config = self._checked(image, raw_config)
-        async with asyncio.TaskGroup() as group:
-            early = EarlyDownloads(group, lambda blob: self._old_blob(client, image, blob))
-            layers = await self._make(image, config, early)
+        layers = await self._make(image, config, lambda blob: self._old_blob(source, blob))
         self._hand_over(client, image, raw_config, layers, fresh=True)
 
-    async def _save(
-        self, client: RegistryClient, image: ResolvedImage, blob: Descriptor, path: Path
-    ) -> int:
-        async with contextlib.aclosing(self._download(client, image, blob)) as pieces:
+    async def _save(self, source: RegistryBytes, blob: Descriptor, path: Path) -> int:
+        async with contextlib.aclosing(source.pieces(blob)) as pieces:
             return await save_stream(pieces, path)
 
-    def _old_blob(
-        self, client: RegistryClient, image: ResolvedImage, blob: Descriptor
-    ) -> AsyncGenerator[bytes, None]:
-        if self._blobs.has(blob):
-            return self._blobs.stream(blob)
-        return self._download(client, image, blob)
+    def _old_blob(self, source: RegistryBytes, blob: Descriptor) -> AsyncGenerator[bytes, None]:
+        return self._blobs.stream(blob) if self._blobs.has(blob) else source.pieces(blob)
 
     async def _begin(self, image: ResolvedImage) -> JsonObject:
         """Ask what is known of this image: its config, and its blobs."""
@@ -201,35 +194,20 @@ class PullJob:
         return config
 
     async def _make(
-        self, image: ResolvedImage, config: ImageConfig, early: EarlyDownloads
+        self,
+        image: ResolvedImage,
+        config: ImageConfig,
+        fetch: Fetch,
+        keep_only: Callable[[AbstractSet[str]], None] = lambda _: None,
     ) -> list[LayerRecord]:
-        """Make what is missing, and give all layers."""
+        """Make what is missing, and give all layers; `keep_only` hears which blobs are wanted."""
         layers = plan_layers(image.layers, config, self._tell)
-        making = LayerMaking(self._door, self._request, early.take)
-        await making.make(layers, await making.claim(layers))
+        making = LayerMaking(self._door, self._request, fetch)
+        states = await making.claim(layers)
+        ours = [one.record for one in layers if states[one.record.chain_id] == ClaimState.YOURS]
+        keep_only({record.digest for record in ours})
+        await making.make(layers, states)
         return [layer.record for layer in layers]
-
-    async def _download(
-        self, client: RegistryClient, image: ResolvedImage, blob: Descriptor
-    ) -> AsyncGenerator[bytes, None]:
-        """Fetch a blob when it is this image's turn, and not faster than the node's limit allows."""
-        size = sum(max(layer.size, 0) for layer in image.layers)
-        layer = digest_hex(blob.digest)[:12]
-        self._tell(
-            PullEvent(status=f"{WAITING_FOR}a download slot", layer=layer, total=max(blob.size, 0))
-        )
-        await self._door.ask({"kind": "slot", "size": size})
-        budget = ByteBudget(now=time.monotonic())
-        try:
-            async with contextlib.aclosing(client.download(image, blob)) as pieces:
-                async for piece in pieces:
-                    yield piece
-                    rate = self._door.bytes_per_second
-                    wait = budget.spend(len(piece), now=time.monotonic(), rate=rate)
-                    if wait:
-                        await asyncio.sleep(wait)
-        finally:
-            self._door.tell({"kind": "slot done"})
 
     def _platform(self) -> Platform:
         if self._request.platform:

@@ -1,4 +1,4 @@
-"""`lading image prune`: remove every image that no container, pin or pull keeps."""
+"""`lading image prune`: remove every image that no container, pin or pull keeps, and unfinished downloads."""
 
 import click
 
@@ -16,7 +16,9 @@ from image.model.json_document import JsonObject
 @JSON
 @QUIET
 def command(*, dry_run: bool, admin: str, as_json: bool, quiet: bool) -> int:
-    r"""Remove all images that no container uses and nothing pins. The kubelet pulls again what it needs.
+    r"""Remove all images that no container uses and nothing pins, and what broken-off downloads left.
+
+    The kubelet pulls again what it needs.
 
     \b
     Examples:
@@ -44,6 +46,9 @@ def prune_lines(answer: JsonObject) -> list[str]:
     lines = table(("IMAGE", ">SIZE"), rows) if rows else []
     would = "would remove" if flag(answer, "dry_run") else "removed"
     stays = [f"{kept.integer(word)} {word}" for word in ("used", "pinned") if kept.integer(word)]
+    partial = number(answer, "partial_bytes")
     freed = f", {size(number(answer, 'freed_bytes'))} free again" if removed else ""
+    if partial:
+        freed += f", and {size(partial)} of unfinished downloads"
     keeps = f"; kept {' and '.join(stays)}" if stays else ""
     return [*lines, f"{would} {count(len(removed), 'image')}{freed}{keeps}"]

@@ -54,6 +54,17 @@ async def test_absent_images_are_not_found(site: Site) -> None:
         await remove_image(site.parts, Arguments({"reference": "nope"}))
 
 
+async def test_pruning_takes_what_broken_off_downloads_left(site: Site) -> None:
+    await prune_images(site.parts, Arguments({}))
+    place = site.parts.store.partial_directory / f"sha256-{'0' * 64}"
+    place.write_bytes(b"x" * 5000)
+    left = site.parts.store.partial_bytes()
+    dry = await prune_images(site.parts, Arguments({"dry_run": True}))
+    assert (dry["partial_bytes"], dry["freed_bytes"], place.exists()) == (left, 0, True)
+    assert await prune_images(site.parts, Arguments({})) == {**dry, "dry_run": False}
+    assert site.parts.store.partial_bytes() == 0
+
+
 async def test_pruning_keeps_what_is_kept(site: Site) -> None:
     site.use(site.image(APP))
     dry = await prune_images(site.parts, Arguments({"dry_run": True}))

@@ -1,6 +1,7 @@
 """Blobs arrive whole and right, or not at all."""
 
 import contextlib
+import hashlib
 
 import pytest
 
@@ -148,6 +149,24 @@ async def test_reader_can_go_on_from_an_offset(make_client: MakeClient) -> None:
             assert await read(client, image, offset=len(BIG.blob)) == b""
             for offset in (-1, len(BIG.blob) + 1):
                 assert isinstance(await fail(client, image, offset=offset), InvalidArgument)
+
+
+async def test_offset_with_its_hash_is_judged_here(make_client: MakeClient) -> None:
+    head = BIG.blob[:MIDDLE]
+    with FakeRegistry() as registry:
+        async with make_client() as client:
+            image = await resolve(client, registry)
+            stream = client.download(
+                image, image.layers[0], offset=MIDDLE, known=hashlib.sha256(head)
+            )
+            assert b"".join([piece async for piece in stream]) == BIG.blob[MIDDLE:]
+            for known, offset in ((b"x" + head[1:], MIDDLE), (b"x" + BIG.blob[1:], len(BIG.blob))):
+                wrong = hashlib.sha256(known)
+                with pytest.raises(FailedPrecondition, match="DigestMismatchRestart"):
+                    async for _ in client.download(
+                        image, image.layers[0], offset=offset, known=wrong
+                    ):
+                        pass
 
 
 async def test_wrong_byte_is_final_after_a_clean_transfer(make_client: MakeClient) -> None:

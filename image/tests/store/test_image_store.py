@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from image.errors import Internal, InvalidArgument, NotFound
+from image.errors import Internal, InvalidArgument, NotFound, ResourceExhausted
 from image.store.extracted_layers import ExtractedLayers
 from image.store.image_store import ImageStore
 from image.store.layer_claims import ClaimState
@@ -341,3 +341,18 @@ async def test_a_pull_looks_into_its_own_layers_alone(store: ImageStore) -> None
     with pytest.raises(FileNotFoundError):
         await space.look_below([chain_id], lambda below: below.exists(b"base"))
     await space.close()
+
+
+@pytest.mark.parametrize(("reason", "left"), [("DiskFull", 0), ("LayerTooLarge", 1)])
+async def test_full_disk_ends_what_is_kept_of_downloads(
+    store: ImageStore, reason: str, left: int
+) -> None:
+    (store.partial_directory / f"sha256-{'0' * 64}").write_bytes(b"x" * 5000)
+    before = (await store.filesystem_usage()).used_bytes
+    assert store.partial_bytes() >= 5000
+    with pytest.raises(ResourceExhausted):
+        async with await store.begin_pull():
+            raise ResourceExhausted("x", "is full", reason=reason)
+    assert len(os.listdir(store.partial_directory)) == left
+    freed = before - (await store.filesystem_usage()).used_bytes
+    assert (freed > 0) is (left == 0)

@@ -24,7 +24,6 @@ async def test_usage_of_a_store_is_its_files_to_the_byte(tmp_path: Path) -> None
     try:
         await add_image(store, "a.test/x:1", layer("base", b"b" * 90_000), layer("one"))
         await add_image(store, "a.test/y:1", layer("base", b"b" * 90_000), layer("two"))
-        (store.root / "partial").mkdir()
         (store.root / "partial/blob").write_bytes(b"p" * 20_000)
         space = await store.begin_pull()
         (space.staging / "layer").write_bytes(b"s" * 30_000)

@@ -32,6 +32,7 @@ def tried(work):
 place = os.path.dirname(wanted.staging)
 print(json.dumps({
     "staged": tried(lambda: os.makedirs(wanted.staging + "/layer0/root")),
+    "kept": tried(lambda: (open(wanted.partial + "/new", "w").close(), os.unlink(wanted.partial + "/new"))),
     "lower": tried(lambda: open(place + "/layers/file").close()),
     "other pull": tried(lambda: open(place + "/other/file").close()),
     "written elsewhere": tried(lambda: open(place + "/new", "w").close()),
@@ -48,10 +49,12 @@ print(json.dumps({
 def test_only_the_places_of_the_request_are_left(tmp_path: Path) -> None:
     if not landlock_abi():
         pytest.skip("this kernel has no Landlock")
-    for name in ("staging", "layers", "other"):
+    for name in ("staging", "layers", "partial", "other"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text("x")
-    wanted = replace(request(None), staging=str(tmp_path / "staging"))
+    wanted = replace(
+        request(None), staging=str(tmp_path / "staging"), partial=str(tmp_path / "partial")
+    )
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT, json.dumps(wanted.message())],
         check=True,
@@ -63,6 +66,7 @@ def test_only_the_places_of_the_request_are_left(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert found == {
         "staged": "done",
+        "kept": "done",
         "lower": "PermissionError",
         "other pull": "PermissionError",
         "written elsewhere": "PermissionError",

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from image.errors import FailedPrecondition, Internal, NotFound
+from image.model.json_document import JsonObject
 from image.worker.channel import Channel
 from image.worker.daemon_door import DaemonDoor
 from image.worker.messages import error_message
@@ -47,6 +48,27 @@ async def test_answers_find_their_questions_in_any_order(talk: Talk) -> None:
             talk.daemon.send({"kind": "x", "ask": asked[word], "word": word})
         assert (await one).text("word") == "a"
         assert (await two).text("word") == "b"
+        listening.cancel()
+
+
+@pytest.mark.parametrize("kind", ["slot", "flight"])
+@pytest.mark.parametrize("late", [True, False], ids=["after", "before"])
+async def test_what_comes_for_one_who_has_left_goes_back(talk: Talk, kind: str, late: bool) -> None:
+    """The asker is cancelled before the answer comes, or after it has come and before it was taken."""
+    answer = {"kind": kind, "blob": "b"}
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        listening = group.create_task(talk.door.listen())
+        asking = group.create_task(talk.door.ask({"kind": kind}))
+        number = (await talk.hear())["ask"]
+        if not late:
+            talk.door._open[1].set_result(JsonObject(subject="answer", fields=answer))
+        asking.cancel()
+        await asyncio.wait([asking])
+        if late:
+            talk.daemon.send({**answer, "ask": number})
+        back = await talk.hear()
+        assert back["kind"] == f"{kind} done"
+        assert back.get("blob", "b") == "b"
         listening.cancel()
 
 

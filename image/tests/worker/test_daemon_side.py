@@ -96,6 +96,15 @@ async def test_finished_image_is_registered(talk: Talk) -> None:
         ),
         (SPEAK + "say({'kind': 'slot', 'size': 'x'}); hear()", ImageError, "size"),
         (SPEAK + "say({'kind': 'circuit', 'url': 'x'}); hear()", ImageError, "open_until_ms"),
+        (SPEAK + "say({'kind': 'flight', 'blob': '../x'}); hear()", ImageError, "digest"),
+        (SPEAK + "say({'kind': 'flight done', 'blob': '../x'}); hear()", ImageError, "digest"),
+        (SPEAK + "say({'kind': 'resumed', 'bytes': 'x'}); hear()", ImageError, "bytes"),
+        (
+            SPEAK
+            + "say({'kind': 'config', 'digest': 'sha256:' + '0'*64, 'blobs': ['../x']}); hear()",
+            ImageError,
+            "digest",
+        ),
         (SPEAK + "say({'kind': 'slot done'}); say({'kind': 'dance'}); hear()", ImageError, "dance"),
         (
             SPEAK + "say({'kind': 'unchanged', 'digest': 'sha256:' + '0'*64}); hear()",
@@ -149,6 +158,19 @@ async def test_bad_worker_fails_only_its_pull(
     with pytest.raises(error, match=text):
         await talk.run(script or "pass")
     assert talk.store.list_images() == ()
+
+
+async def test_flight_is_granted_and_what_is_not_held_may_be_given_back(talk: Talk) -> None:
+    talk.store.partial_directory.joinpath("sha256-" + "0" * 64).write_bytes(b"x")
+    blob = "'blob': 'sha256:' + '0'*64"
+    script = (
+        f"say({{'kind': 'flight done', {blob}}}); say({{'kind': 'flight', 'ask': 7, {blob}}})\n"
+        f"assert hear() == {{'kind': 'flight', 'ask': 7, {blob}}}\n"
+        "say({'kind': 'resumed', 'bytes': 5})\n"
+    )
+    await talk.run(COMMIT + script + "say(commit); hear()")
+    assert talk.store.resumed_bytes == 5
+    assert talk.store.partial_bytes() > 0  # not of this image, so it may be another's
 
 
 @pytest.mark.parametrize(

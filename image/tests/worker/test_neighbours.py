@@ -24,18 +24,7 @@ IMAGE = ImageRecord(
 
 def test_blob_of_a_stored_image_is_known_with_its_diff_id() -> None:
     neighbours = Neighbours(images=lambda: (IMAGE,))
-    known = neighbours.known_layers([BLOB, OTHER])
-    assert known == {BLOB: LAYER}
-    assert neighbours.begin([BLOB, OTHER, OTHER], known) == (OTHER,)
-
-
-def test_blob_on_its_way_is_begun_once() -> None:
-    neighbours = Neighbours()
-    begun = neighbours.begin([BLOB], {})
-    assert begun == (BLOB,)
-    assert neighbours.begin([BLOB], {}) == ()
-    neighbours.end(begun)
-    assert neighbours.begin([BLOB], {}) == (BLOB,)
+    assert neighbours.known_layers([BLOB, OTHER]) == {BLOB: LAYER}
 
 
 def test_dead_endpoints_are_remembered_until_they_answer() -> None:

@@ -61,6 +61,8 @@ class Daemon:
                     self._answer(message, kind="slot")
                 case "below":
                     self._answer(message, **answer(Answers(), *read_question(message)))
+                case "flight":
+                    self._answer(message, kind="flight", blob=message.text("blob"))
                 case "layer":
                     self._publish(message)
 

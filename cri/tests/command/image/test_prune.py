@@ -15,3 +15,7 @@ def test_what_went_and_what_stays(daemon: CannedDaemon, lading: CommandLine) -> 
     nothing = {"used": 0, "pinned": 0}
     daemon.on("image/prune", {"removed": [], "freed_bytes": 0, "kept": nothing, "dry_run": False})
     assert lading("image", "prune").out == "removed 0 images\n"
+    rest = {"removed": [], "freed_bytes": 0, "partial_bytes": 2e6, "kept": nothing}
+    daemon.on("image/prune", {**rest, "dry_run": False})
+    told = "removed 0 images, and 2.00 MB of unfinished downloads\n"
+    assert lading("image", "prune").out == told
