@@ -8,14 +8,18 @@ so that the daemon stays small and its loop stays quick.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from image.errors import ImageError, Internal, Unavailable
 from image.model.platform import Platform, host_platform, parse_platform, same_machine
 from image.model.records import ImageRecord, RegistryAuth
 from image.model.reference import Reference, parse_bare_name, parse_reference
+from image.originals import Originals
+from image.policy.import_check import check_import
+from image.policy.policy_reading import read_policy
+from image.pull_requests import PullKey, RequestMaker
 from image.pull_settings import PullSettings
 from image.running_pull import PullObserver, RunningPull
 from image.shared_pull import SharedPull
@@ -24,7 +28,7 @@ from image.worker.archive_question import ArchiveListing, ask_archive
 from image.worker.daemon_side import PullConversation, ask_tags, worker_pool
 from image.worker.download_slots import DownloadSlots
 from image.worker.endpoint_question import EndpointAnswer, ask_endpoints
-from image.worker.messages import PullEvent, WorkerRequest
+from image.worker.messages import PullEvent
 from image.worker.neighbours import Neighbours
 from image.worker.pull_picture import PullPicture
 from image.worker.worker_pool import RunningWorker, WorkerLauncher
@@ -66,17 +70,6 @@ class PulledTags:
     """Whether any tag is new or means another image than before."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """What makes two pulls equal."""
-
-    reference: Reference
-    platform: str
-    auth: RegistryAuth | None = field(repr=False)
-    archive: str = ""
-    entry: int = 0
-
-
 class Puller:
     """Pulls images into one store."""
 
@@ -105,8 +98,10 @@ class Puller:
             images=store.list_images,
             observer=observer,
         )
+        self._requests = RequestMaker(store=store, settings=settings, neighbours=self._neighbours)
+        self.originals = Originals(requests=self._requests, workers=self._workers)
         self._observer = observer
-        self._running: dict[_Key, SharedPull] = {}
+        self._running: dict[PullKey, SharedPull] = {}
 
     @property
     def observer(self) -> PullObserver | None:
@@ -143,7 +138,7 @@ class Puller:
             if self._observer is not None:
                 self._observer.pull_ended(PullPicture(time.monotonic).outcome(""))
             return present
-        return await self._join(_Key(reference, wanted, auth), on_event, caller)
+        return await self._join(PullKey(reference, wanted, auth), on_event, caller)
 
     async def pull_all_tags(
         self,
@@ -162,7 +157,7 @@ class Puller:
             ImageError: why the list or a tag could not be pulled; its subject names the tag.
         """
         reference = parse_bare_name(name)
-        request = self._request(_Key(reference, "", auth), "", task="tags")
+        request = self._requests.make(PullKey(reference, "", auth), "", task="tags")
         tags = await ask_tags(self._workers, request, self._settings.no_progress_seconds)
         records = []
         pulled_new = False
@@ -185,30 +180,53 @@ class Puller:
             InvalidArgument: the reference, hosts.toml or the credentials have an error.
             ImageError: why they could not be asked.
         """
-        key = _Key(parse_reference(reference_text), "", auth)
-        request = self._request(key, "", task="resolve")
+        key = PullKey(parse_reference(reference_text), "", auth)
+        request = self._requests.make(key, "", task="resolve")
         return await ask_endpoints(self._workers, request, RESOLVE_SECONDS)
 
-    async def archive_images(self, path: str, repository: str) -> ArchiveListing:
+    async def archive_images(
+        self, path: str, repository: str, *, platform: str = ""
+    ) -> ArchiveListing:
         """List the images of an archive, read in a worker; images without name get `repository`.
+
+        With a platform only its images are listed; without one those for other platforms follow this node's.
 
         Raises:
             FailedPrecondition: it is no archive of images.
+            NotFound: an image is not there for the platform.
             InvalidArgument: an image has no name, and there is no repository.
         """
-        key = _Key(parse_reference("archive.invalid/archive"), "", None, archive=path)
-        request = replace(self._request(key, "", task="archive"), reference=repository)
+        wanted = platform or self._settings.platform
+        key = PullKey(parse_reference("archive.invalid/archive"), wanted, None, archive=path)
+        request = replace(
+            self._requests.make(key, "", task="archive"),
+            reference=repository,
+            all_platforms=not platform,
+        )
         return await ask_archive(self._workers, request, ARCHIVE_SECONDS)
 
-    async def import_image(self, path: str, entry: int, reference_text: str) -> ImageRecord:
+    async def import_image(
+        self, path: str, entry: int, reference_text: str, *, platform: str = ""
+    ) -> ImageRecord:
         """Make an image of an archive's entry, with the checks of a pull, under this name.
 
         Raises:
             ImageError: why it could not be imported.
         """
         reference = parse_reference(reference_text)
-        key = _Key(reference, self._settings.platform, None, archive=path, entry=entry)
+        wanted = platform or self._settings.platform
+        key = PullKey(reference, wanted, None, archive=path, entry=entry)
         return await self._join(key, None, "operator")
+
+    async def judge_import(self, names: Sequence[str], *, trusted: bool) -> None:
+        """Ask the policy whether an archive may give these names; `trusted`: the operator vouches for it.
+
+        Raises:
+            FailedPrecondition: it may not.
+            InvalidArgument: the policy file cannot be read.
+        """
+        policy = await read_policy(self._settings.policy_path)
+        check_import(policy, map(parse_reference, names), trusted=trusted)
 
     async def close(self) -> None:
         """End the worker that is kept warm; running pulls end with their tasks."""
@@ -267,7 +285,7 @@ class Puller:
         return record if same_machine(wanted, offered) else None
 
     async def _join(
-        self, key: _Key, on_event: Callable[[PullEvent], None] | None, caller: str
+        self, key: PullKey, on_event: Callable[[PullEvent], None] | None, caller: str
     ) -> ImageRecord:
         shared = self._running.get(key)
         if shared is None:
@@ -289,7 +307,7 @@ class Puller:
             if shared.waiters == 0 and not shared.result.done():
                 self._abandon(key, shared)
 
-    def _abandon(self, key: _Key, shared: SharedPull) -> None:
+    def _abandon(self, key: PullKey, shared: SharedPull) -> None:
         """End a pull that nobody waits for any more; one who comes later starts anew."""
         if self._running.get(key) is shared:
             del self._running[key]
@@ -297,7 +315,7 @@ class Puller:
         if shared.task is not None:
             shared.task.cancel()
 
-    async def _run(self, key: _Key, shared: SharedPull) -> None:
+    async def _run(self, key: PullKey, shared: SharedPull) -> None:
         """Pull, and give the outcome to all who wait; never raises but when cancelled."""
         reason = "Cancelled"
         try:
@@ -321,7 +339,7 @@ class Puller:
             if self._running.get(key) is shared:
                 del self._running[key]
 
-    async def _pull(self, key: _Key, shared: SharedPull) -> ImageRecord:
+    async def _pull(self, key: PullKey, shared: SharedPull) -> ImageRecord:
         async with await self._store.begin_pull() as space:
             known = self._suitable(key.reference, key.platform) if key.reference.tag else None
             record = await self._converse(key, shared, space, known)
@@ -331,7 +349,7 @@ class Puller:
             return record
 
     async def _converse(
-        self, key: _Key, shared: SharedPull, space: PullSpace, known: ImageRecord | None
+        self, key: PullKey, shared: SharedPull, space: PullSpace, known: ImageRecord | None
     ) -> ImageRecord:
         conversation = PullConversation(
             space,
@@ -342,41 +360,5 @@ class Puller:
             known,
             unpack_seconds=self._settings.unpack_seconds,
         )
-        request = self._request(key, str(space.staging), known=known)
+        request = self._requests.make(key, str(space.staging), known=known)
         return await conversation.run(self._workers, request)
-
-    def _request(
-        self, key: _Key, staging: str, *, task: str = "pull", known: ImageRecord | None = None
-    ) -> WorkerRequest:
-        settings = self._settings
-        prefix = f"{key.reference.name}@"
-        return WorkerRequest(
-            reference=str(key.reference),
-            platform=key.platform,
-            auth=key.auth,
-            staging=staging,
-            registry_config_path=settings.registry_config_path,
-            proxy=settings.proxy,
-            no_proxy=settings.no_proxy,
-            require_schema2=settings.require_schema2,
-            max_concurrent_downloads=settings.max_concurrent_downloads,
-            max_layer_bytes=settings.max_layer_bytes,
-            max_layer_entries=settings.max_layer_entries,
-            max_path_depth=settings.max_path_depth,
-            layer_kind="extract"
-            if settings.layer_store == "extract"
-            else self._store.layer_choice.new_kind,
-            task="import" if key.archive and task == "pull" else task,
-            partial="" if key.archive else str(self._store.partial_directory),
-            archive=key.archive,
-            entry=key.entry,
-            docker_config_path=settings.docker_config_path,
-            policy_path=settings.policy_path,
-            known=tuple(
-                name.removeprefix(prefix)
-                for name in (known.repo_digests if known else ())
-                if name.startswith(prefix)
-            ),
-            circuits=self._neighbours.circuits(),
-            limits=settings.transport,
-        )

@@ -83,6 +83,22 @@ class Arguments:
             raise _refused(name, "must be an object of texts")
         return {str(key): str(one) for key, one in value.items()}
 
+    def objects(self, name: str) -> tuple[Mapping[str, object], ...]:
+        """Take a list of objects, empty when absent.
+
+        Raises:
+            InvalidArgument: it is something else.
+        """
+        value = self._values.pop(name, [])
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise _refused(name, "must be a list of objects")
+        return tuple(value)
+
+    def rest(self) -> Mapping[str, object]:
+        """Take everything that is left, to be read together with something else."""
+        values, self._values = self._values, {}
+        return values
+
     def finish(self) -> None:
         """Refuse what nobody took.
 

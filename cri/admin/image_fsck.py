@@ -12,7 +12,7 @@ from cri.admin.image_keepers import CONTAINER, Keepers
 from cri.admin.parts import AdminParts
 from cri.admin.texts import seconds
 from image.errors import ImageError
-from image.model.records import ImageRecord
+from image.model.records import ARCHIVE, ImageRecord
 from image.store.fsck import Item, items_of
 
 SCHEMA = "lading.image-fsck/v1"
@@ -92,6 +92,11 @@ async def _repair_all(
     """
     trouble = dict.fromkeys((one for item, _ in damaged for one in item.images), "")
     fetched = [item for item, cause in damaged if not await _renewed(parts, item, cause)]
+    for item in [one for one in fetched if _is_lost_without_archive(one, images)]:
+        trouble.update(
+            (one, "came from an archive; import that with --again") for one in item.images
+        )
+        fetched.remove(item)
     affected = {one: images[one] for item in fetched for one in item.images}
     bad = {item.digest for item in fetched}
     space = await parts.store.begin_pull()
@@ -113,6 +118,11 @@ async def _repair_all(
             "ok": not cause,
             "cause": cause,
         }
+
+
+def _is_lost_without_archive(item: Item, images: dict[str, ImageRecord]) -> bool:
+    """Tell whether no registry is known to have an image of this item: it must not be taken out to be fetched."""
+    return any(images[one].source == ARCHIVE for one in item.images)
 
 
 async def _renewed(parts: AdminParts, item: Item, cause: str) -> bool:

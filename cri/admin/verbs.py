@@ -7,7 +7,7 @@ from cri.admin.dispatch import Ask, Dispatcher, Verb, Watch, Whole
 from cri.admin.http_messages import Reply
 from cri.admin.image_export import export_images
 from cri.admin.image_fsck import check_images
-from cri.admin.image_import import import_images
+from cri.admin.image_import import import_images, known_images
 from cri.admin.image_inspect import inspect_image
 from cri.admin.image_list import list_images
 from cri.admin.image_pull import list_pulls, pull_image
@@ -45,6 +45,7 @@ def _verbs(parts: AdminParts) -> dict[str, Verb]:
         "image/ls": Ask(answer=partial(list_images, parts)),
         "image/inspect": Ask(answer=partial(inspect_image, parts)),
         "image/pulls": Ask(answer=partial(list_pulls, parts)),
+        "image/import/known": Watch(lines=partial(known_images, parts)),
         "image/import": Whole(reply=partial(import_images, parts), changes=True),
         "image/export": Whole(reply=partial(export_images, parts)),
         "image/fsck": Watch(lines=partial(check_images, parts)),

@@ -91,10 +91,10 @@ class Daemon:
             while line := self._line(response):
                 yield _document(line)
 
-    def fetch(self, verb: str, **arguments: str) -> Iterator[bytes]:
+    def fetch(self, verb: str, **arguments: object) -> Iterator[bytes]:
         """Yield the pieces of an answer that is not JSON."""
-        query = f"?{urlencode(arguments)}" if arguments else ""
-        with self._request(f"{verb}{query}", None, None) as response:
+        body = json.dumps(arguments).encode() if arguments else None
+        with self._request(verb, body, None) as response:
             while piece := self._piece(response):
                 yield piece
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from image.model.image_config import ImageConfig
 
+ARCHIVE = "archive"
+"""What stands in the place of an endpoint for an image that was imported."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegistryAuth:

@@ -9,16 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from image.errors import FailedPrecondition, InvalidArgument
+from image.errors import FailedPrecondition
 from image.model.digest import Digest
 from image.model.reference import Reference
 from image.policy.policy_file import (
-    ACCEPT_ALL,
-    MAX_FILE_BYTES,
     Policy,
     Requirement,
     Rule,
-    parse_policy,
 )
 from image.policy.signature_bundle import statement_fault
 from image.policy.signature_payload import SignedPayload, payload_fault
@@ -30,28 +27,6 @@ REFUSED = "SignatureValidationFailed"
 """Reason of every refusal; the kubelet knows the word."""
 
 FetchSignatures = Callable[[Digest], Awaitable[Sequence[SignedPayload]]]
-
-
-async def read_policy(path: str) -> Policy:
-    """Read the policy file of this node, anew each time; an unset path accepts everything.
-
-    Raises:
-        InvalidArgument: it cannot be read or understood.
-    """
-    return await asyncio.to_thread(_read, path) if path else ACCEPT_ALL
-
-
-def _read(path: str) -> Policy:
-    try:
-        with Path(path).open("rb") as stream:
-            raw = stream.read(MAX_FILE_BYTES + 1)
-        if len(raw) > MAX_FILE_BYTES:
-            raise _unusable(path, f"is larger than {MAX_FILE_BYTES} bytes")
-        return parse_policy(raw.decode(), path=path)
-    except OSError as error:
-        raise _unusable(path, f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise _unusable(path, "is not UTF-8") from error
 
 
 async def read_keys(policy: Policy, reference: Reference) -> "tuple[PublicKey, ...]":
@@ -138,7 +113,3 @@ def _refused(reference: Reference, cause: str, details: tuple[str, ...] = ()) ->
         reason=REFUSED,
         details=details,
     )
-
-
-def _unusable(path: str, cause: str) -> InvalidArgument:
-    return InvalidArgument(path, cause, remedy="correct policy_path", reason="InvalidPolicy")

@@ -31,6 +31,8 @@ class ResolvedImage:
     """The endpoint that answered, without user and query."""
     platform: Platform | None = None
     """What an index says the image is for; None when there is no index, or it does not say."""
+    has_registry_digest: bool = True
+    """Whether `target_digest` is one by which others know the image; not of a manifest that was made here."""
     schema1: Schema1Manifest | None = None
     """The old form that was found; `config` is then no blob, and the layers' sizes are unknown."""
     auth: RegistryAuth | None = field(default=None, repr=False, compare=False)

@@ -17,6 +17,7 @@ from image.model.json_document import JsonObject, parse_json_object
 from image.model.manifest import MAX_MANIFEST_BYTES, Index, parse_manifest
 from image.model.media_types import manifest_kind
 from image.model.reference import Reference, parse_bare_name, parse_reference
+from image.store.image_export import REMADE
 from image.store.tar_headers import TarError
 from image.store.tar_stream import Kind, TarStream
 
@@ -34,6 +35,8 @@ class ArchiveEntry:
     """As the archive has them: whole references, or bare tags."""
     descriptor: Descriptor | None = None
     """Of an OCI layout: manifest or index."""
+    is_remade: bool = False
+    """Whether the archive says that no registry has its manifest."""
     config: str = ""
     """Of a docker archive: the member that is the config."""
     layers: tuple[str, ...] = ()
@@ -92,6 +95,10 @@ class ImageArchive:
     def blob(self, digest: Digest) -> str:
         """Return the member that holds a blob of an OCI layout."""
         return f"blobs/{digest.partition(':')[0]}/{digest_hex(digest)}"
+
+    def has(self, digest: Digest) -> bool:
+        """Tell whether a blob of an OCI layout is there."""
+        return self._find(self.blob(digest)) is not None
 
     def size(self, name: str) -> int:
         """Return the size of a member.
@@ -159,7 +166,11 @@ class ImageArchive:
         if not isinstance(index, Index):
             raise _refused("has an index.json that is no index")
         return tuple(
-            ArchiveEntry(names=_names(one), descriptor=one)
+            ArchiveEntry(
+                names=_names(one),
+                descriptor=one,
+                is_remade=dict(one.annotations).get(REMADE) == "true",
+            )
             for one in index.manifests
             if manifest_kind(one.media_type)
         )

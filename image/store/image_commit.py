@@ -24,6 +24,8 @@ class ImageCommit:
     config: bytes = field(repr=False)
     layers: tuple[LayerRecord, ...]
     """Bottom first."""
+    is_named_by_digest: bool = True
+    """Whether `target_digest` becomes a name; not of a manifest that no registry has."""
     source: str = ""
     """The endpoint that served the manifest; empty when it was not pulled."""
     config_source: str = ""

@@ -164,7 +164,9 @@ class ImageIndex:
                     (image_id, commit.source),
                 )
             note_sources(connection, commit)
-            names = [f"{commit.reference.name}@{commit.target_digest}"]
+            names = []
+            if commit.is_named_by_digest:
+                names.append(f"{commit.reference.name}@{commit.target_digest}")
             if commit.reference.tag:
                 names.append(f"{commit.reference.name}:{commit.reference.tag}")
             _name(connection, names, image_id)

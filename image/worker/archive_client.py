@@ -8,37 +8,27 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from image.errors import FailedPrecondition
 from image.model.descriptor import Descriptor
-from image.model.digest import (
-    Digest,
-    digest_algorithm,
-    digest_hex,
-    matches_digest,
-    sha256_digest,
-)
+from image.model.digest import Digest, digest_algorithm, digest_hex, sha256_digest
 from image.model.image_config import MAX_CONFIG_BYTES
-from image.model.manifest import MAX_MANIFEST_BYTES, Index, Manifest, parse_manifest
-from image.model.media_types import (
-    DOCKER_CONFIG,
-    DOCKER_LAYER_GZIP,
-    DOCKER_MANIFEST,
-    manifest_kind,
-)
-from image.model.platform import Platform, match_platform
-from image.model.records import RegistryAuth
+from image.model.manifest import Manifest, parse_manifest
+from image.model.media_types import DOCKER_CONFIG, DOCKER_LAYER_GZIP, DOCKER_MANIFEST
+from image.model.platform import Platform
+from image.model.records import ARCHIVE, RegistryAuth
 from image.model.reference import Reference
 from image.registry.client import RegistryClient
 from image.registry.download import RunningHash
 from image.registry.resolved_image import ResolvedImage
 from image.store.image_archive import ArchiveEntry, ImageArchive
+from image.worker.archive_listing import choose_leaf, damaged, read_verified
 
 _DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
-_MAX_INDEX_DEPTH = 3
 
 
 class ArchiveClient(RegistryClient):
@@ -115,7 +105,7 @@ class ArchiveClient(RegistryClient):
             found.update(piece)
             yield piece
         if not offset and found.hexdigest() != digest_hex(layer.digest):
-            raise _damaged(layer.digest)
+            raise damaged(layer.digest)
 
     def _resolve(self, reference: Reference, platform: Platform) -> ResolvedImage:
         entries = self._archive.entries()
@@ -124,24 +114,16 @@ class ArchiveClient(RegistryClient):
         entry = entries[self._position]
         if entry.descriptor is None:
             return self._docker_image(reference, entry)
-        return self._oci_image(reference, entry.descriptor, platform)
+        return self._oci_image(reference, entry.descriptor, platform, is_remade=entry.is_remade)
 
     def _oci_image(
-        self, reference: Reference, target: Descriptor, platform: Platform
+        self, reference: Reference, target: Descriptor, platform: Platform, *, is_remade: bool
     ) -> ResolvedImage:
-        found = target
-        for _ in range(_MAX_INDEX_DEPTH):
-            raw = self._read(found.digest, MAX_MANIFEST_BYTES)
-            document = parse_manifest(raw, found.media_type, subject=str(reference))
-            if isinstance(document, Manifest):
-                return _resolved(reference, target.digest, raw, document)
-            if not isinstance(document, Index):
-                break
-            entries = [one for one in document.manifests if manifest_kind(one.media_type)]
-            found = match_platform(platform, entries)[0]
-        raise FailedPrecondition(
-            str(reference), "has no manifest that can be used", reason="InvalidArchive"
-        )
+        leaf, manifest = choose_leaf(self._archive, target, platform, reference.digest)
+        raw = read_verified(self._archive, leaf.digest)
+        known = leaf.digest if reference.digest else target.digest
+        resolved = _resolved(reference, known, raw, manifest)
+        return replace(resolved, has_registry_digest=not is_remade)
 
     def _docker_image(self, reference: Reference, entry: ArchiveEntry) -> ResolvedImage:
         config = self._archive.read(entry.config, MAX_CONFIG_BYTES)
@@ -156,7 +138,8 @@ class ArchiveClient(RegistryClient):
         raw = json.dumps(document, separators=(",", ":")).encode()
         manifest = parse_manifest(raw, subject=str(reference))
         assert isinstance(manifest, Manifest)
-        return _resolved(reference, sha256_digest(raw), raw, manifest)
+        resolved = _resolved(reference, sha256_digest(raw), raw, manifest)
+        return replace(resolved, has_registry_digest=False)  # it was made just now
 
     def _hashed(self, name: str) -> dict[str, object]:
         """Describe a layer of a docker archive, which says no digests."""
@@ -173,10 +156,7 @@ class ArchiveClient(RegistryClient):
         return self._names.get(digest) or self._archive.blob(digest)
 
     def _read(self, digest: Digest, limit: int) -> bytes:
-        content = self._archive.read(self._member(digest), limit)
-        if not matches_digest(content, digest):
-            raise _damaged(digest)
-        return content
+        return read_verified(self._archive, digest, limit, self._member(digest))
 
 
 def _fields(media_type: str, digest: Digest, size: int) -> dict[str, object]:
@@ -194,14 +174,5 @@ def _resolved(
         manifest=manifest,
         config=manifest.config,
         layers=manifest.layers,
-        endpoint_url="archive",
-    )
-
-
-def _damaged(digest: Digest) -> FailedPrecondition:
-    return FailedPrecondition(
-        f"image archive, {digest}",
-        "has content of another digest",
-        remedy="make the archive again",
-        reason="DigestMismatch",
+        endpoint_url=ARCHIVE,
     )

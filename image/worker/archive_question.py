@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from image.errors import FailedPrecondition, Internal, InvalidArgument
+from image.model.digest import parse_digest
 from image.model.json_document import JsonObject
+from image.model.platform import parse_platform
 from image.model.reference import parse_reference
 from image.store.image_archive import MAX_IMAGES
 from image.worker.endpoint_question import ask_worker
@@ -12,13 +14,26 @@ from image.worker.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ListedImage:
+    """One image of an archive, for one platform."""
+
+    entry: int
+    names: tuple[str, ...]
+    """Normalised, at least one."""
+    id: str
+    target: str
+    """The digest by which it may be known, besides its names; empty when there is none."""
+    platform: str
+    """Empty for the platform that was asked for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ArchiveListing:
     """What an archive holds."""
 
     path: str
     """Where to read it: unpacked, if it came packed."""
-    names: tuple[tuple[str, ...], ...]
-    """Normalised names of each image, at least one."""
+    images: tuple[ListedImage, ...]
 
 
 async def ask_archive(
@@ -38,12 +53,21 @@ async def ask_archive(
 
 
 def _read(message: JsonObject, given: str) -> ArchiveListing:
-    images = message.children("images")[:MAX_IMAGES]
-    names = tuple(
-        tuple(str(parse_reference(name)) for name in one.texts("names")[:MAX_IMAGES])
-        for one in images
-    )
+    images = tuple(_read_image(one) for one in message.children("images")[:MAX_IMAGES])
     path, directory = message.text("path"), given.rpartition("/")[0]
-    if path.rpartition("/")[0] != directory or not all(names):
+    if path.rpartition("/")[0] != directory or not all(one.names for one in images):
         raise FailedPrecondition("image archive", "another path, or an image without name")
-    return ArchiveListing(path=path, names=names)
+    return ArchiveListing(path=path, images=images)
+
+
+def _read_image(one: JsonObject) -> ListedImage:
+    target, platform = one.text("target"), one.text("platform")
+    if platform:
+        parse_platform(platform)
+    return ListedImage(
+        entry=one.integer("entry"),
+        names=tuple(str(parse_reference(name)) for name in one.texts("names")[:MAX_IMAGES]),
+        id=parse_digest(one.text("id")),
+        target=parse_digest(target) if target else "",
+        platform=platform,
+    )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image.model.reference import parse_reference
-from image.policy.image_check import read_keys, read_policy
+from image.policy.image_check import read_keys
 from image.policy.policy_file import ACCEPT_ALL, Policy
+from image.policy.policy_reading import read_policy
 from image.policy.public_keys import PublicKey
 from image.registry.node_knowledge import NodeKnowledge
 from image.worker.messages import WorkerRequest

@@ -1,20 +1,24 @@
 """Imports one image of an archive inside the worker, and tells what images an archive has.
 
 A pull in every respect but where its bytes come from: same checks, same limits, layers that are here are not made again.
-The policy on registries is not asked: whoever may use the admin socket vouches for the file.
+What the policy says of the names is asked by the daemon, which gives them.
 """
 
 import asyncio
+import platform as host
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 from image.errors import FailedPrecondition, ResourceExhausted
-from image.model.digest import Digest
+from image.model.platform import Platform, host_platform, parse_platform
+from image.model.reference import parse_reference
 from image.policy.policy_file import Policy
 from image.registry.client import RegistryClient
 from image.registry.resolved_image import ResolvedImage
 from image.store.image_archive import ArchiveEntry, ImageArchive, references_of
 from image.worker.archive_client import ArchiveClient
+from image.worker.archive_listing import ArchivedImage, images_of
 from image.worker.channel import Channel
 from image.worker.daemon_door import DaemonDoor
 from image.worker.inflate import CHUNK, InflateError, inflated
@@ -40,28 +44,35 @@ class ImportJob(PullJob):
 
 
 async def list_archive(channel: Channel, request: WorkerRequest) -> None:
-    """Tell the images of an archive: its path, unpacked if it came packed, and each image's names.
+    """Tell the images of an archive: its path, unpacked if it came packed, and each image's names and platform.
 
     Raises:
         FailedPrecondition: it is no archive of images.
+        NotFound: an image is not there for the wanted platform.
         InvalidArgument: an image has no name, and the request gives none.
     """
     door = DaemonDoor(channel, "image archive")
-    path, entries = await asyncio.to_thread(_read, Path(request.archive), request.max_layer_bytes)
-    repository = request.reference
-    images = [
-        {
-            "names": [str(one) for one in references_of(entry, repository)],
-            "digest": _digest(entry),
-        }
-        for entry in entries
-    ]
+    wanted = parse_platform(request.platform) if request.platform else host_platform(host.machine())
+    path, listed = await asyncio.to_thread(_list, request, wanted)
+    images = [{"entry": position, "names": names, **asdict(one)} for position, names, one in listed]
     door.tell({"kind": "archive", "path": str(path), "images": images})
     await door.wait_told()
 
 
-def _digest(entry: ArchiveEntry) -> Digest | str:
-    return entry.descriptor.digest if entry.descriptor else ""
+def _list(
+    request: WorkerRequest, wanted: Platform
+) -> tuple[Path, list[tuple[int, list[str], ArchivedImage]]]:
+    found = []
+    path, entries = _read(Path(request.archive), request.max_layer_bytes)
+    with closing(ImageArchive(path)) as archive:
+        for position, entry in enumerate(entries):
+            names = [str(one) for one in references_of(entry, request.reference)]
+            repository = parse_reference(names[0]).name
+            images = images_of(archive, entry, wanted, all_platforms=request.all_platforms)
+            for one in images:
+                own = [f"{repository}@{one.manifest}"] if one.manifest else names
+                found.append((position, own, one))
+    return path, found
 
 
 def _read(path: Path, limit: int) -> tuple[Path, tuple[ArchiveEntry, ...]]:

@@ -49,7 +49,7 @@ def _serve(end: socket.socket) -> int:
     try:
         # Imported only now, confined: it brings the HTTP client and the decompressors. A warm worker has done so
         # before its request comes.
-        from image.worker import import_job, resolve_job, tags_job  # noqa: F401
+        from image.worker import import_job, originals_job, resolve_job, tags_job  # noqa: F401
         from image.worker.gathering import gather
 
         message = receive_first(end)
@@ -133,6 +133,7 @@ async def _work(end: socket.socket, request: WorkerRequest, gathered: "Gathered"
 
 async def _pull(channel: Channel, request: WorkerRequest, gathered: "Gathered") -> None:
     from image.worker.import_job import ImportJob, list_archive
+    from image.worker.originals_job import OriginalsJob
     from image.worker.pull_job import PullJob
     from image.worker.resolve_job import report_endpoints
     from image.worker.tags_job import list_tags
@@ -148,5 +149,7 @@ async def _pull(channel: Channel, request: WorkerRequest, gathered: "Gathered") 
         await list_archive(channel, request)
     elif request.task == "import":
         await ImportJob(channel, request, gathered).run()
+    elif request.task == "originals":
+        await OriginalsJob(channel, request, gathered).run()
     else:
         await PullJob(channel, request, gathered).run()

@@ -92,6 +92,8 @@ class WorkerRequest:
     """Path of an archive, for the tasks `archive` and `import`; the reference is then a name for the image."""
     entry: int = 0
     """Which image of the archive."""
+    all_platforms: bool = False
+    """Whether to list an archive's images for other platforms, too."""
 
     def message(self) -> dict[str, object]:
         """Return the JSON form."""
@@ -136,6 +138,7 @@ def read_request(message: JsonObject) -> WorkerRequest:
         partial=message.text("partial"),
         archive=message.text("archive"),
         entry=message.integer("entry"),
+        all_platforms=message.fields.get("all_platforms") is True,
     )
 
 
@@ -254,6 +257,7 @@ def commit_message(commit: ImageCommit) -> dict[str, object]:
         "config_digest": commit.config_digest,
         "config": encode_bytes(commit.config),
         "layers": [asdict(layer) for layer in commit.layers],
+        "named_by_digest": commit.is_named_by_digest,
         "source": commit.source,
         "config_source": commit.config_source,
     }
@@ -269,6 +273,7 @@ def read_commit(message: JsonObject, reference: Reference) -> ImageCommit:
         config_digest=parse_digest(message.text("config_digest")),
         config=decode_bytes(message, "config"),
         layers=tuple(read_layer(layer) for layer in message.children("layers")),
+        is_named_by_digest=message.fields.get("named_by_digest") is not False,
         source=message.text("source", default="")[:2048],
         config_source=message.text("config_source", default="")[:2048],
     )

@@ -241,6 +241,7 @@ class PullJob:
             config=raw_config,
             layers=tuple(replace(one, source=client.source_of(one.digest)) for one in layers),
             source=image.endpoint_url,
+            is_named_by_digest=image.has_registry_digest,
             config_source=client.source_of(image.config.digest),
         )
         self._door.tell(commit_message(commit))

@@ -3,16 +3,18 @@
 import io
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cri.admin.arguments import Arguments
-from cri.admin.image_import import import_images
+from cri.admin.image_import import import_images, known_images
 from cri.tests.admin.conftest import APP, Site
 from cri.tests.admin.test_dispatch import request
-from image.errors import NotFound, ResourceExhausted
-from image.worker.archive_question import ArchiveListing
+from image.errors import FailedPrecondition, NotFound, ResourceExhausted
+from image.model.digest import sha256_digest
+from image.worker.archive_question import ArchiveListing, ListedImage
 
 
 class Archives:
@@ -21,16 +23,36 @@ class Archives:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.content = b""
+        self.judged: list[tuple[tuple[str, ...], bool]] = []
+        self.images: tuple[ListedImage, ...] = (self.listed(APP, "b.test/other:2"),)
+        self.imported: list[tuple[int, str, str]] = []
 
-    async def archive_images(self, path: str, repository: str) -> ArchiveListing:
+    def listed(self, *names: str, target: str = "", platform: str = "") -> ListedImage:
+        return ListedImage(
+            entry=0, names=names, id=self.site.image(APP).id, target=target, platform=platform
+        )
+
+    async def archive_images(
+        self, path: str, repository: str, *, platform: str = ""
+    ) -> ArchiveListing:
         self.content = Path(path).read_bytes()
         if repository == "bad":
             raise NotFound("archive", "is bad")
-        return ArchiveListing(path=path, names=((APP, "b.test/other:2"),))
+        return ArchiveListing(path=path, images=self.images)
 
-    async def import_image(self, path: str, entry: int, reference_text: str) -> object:
-        assert (Path(path).exists(), entry, reference_text) == (True, 0, APP)
-        return self.site.image(APP)
+    async def judge_import(self, names: tuple[str, ...], *, trusted: bool) -> None:
+        self.judged.append((names, trusted))
+        if "reject.test/x:1" in names:
+            raise FailedPrecondition("x", "is rejected")
+
+    async def import_image(
+        self, path: str, entry: int, reference_text: str, *, platform: str = ""
+    ) -> object:
+        assert Path(path).exists()
+        self.imported.append((entry, reference_text, platform))
+        store, image = self.site.parts.store, self.site.image(APP)
+        object.__setattr__(self.images[0], "id", image.id)  # as a worker's image would have
+        return await store.tag(image.id, reference_text)
 
 
 async def told(site: Site, **arguments: object) -> list[dict[str, object]]:
@@ -46,6 +68,7 @@ def archives(site: Site) -> Archives:
     stand_in = Archives(site)
     site.puller.archive_images = stand_in.archive_images  # type: ignore[attr-defined]
     site.puller.import_image = stand_in.import_image  # type: ignore[attr-defined]
+    site.puller.judge_import = stand_in.judge_import  # type: ignore[attr-defined]
     return stand_in
 
 
@@ -56,6 +79,50 @@ async def test_images_are_told_and_pinned(site: Site, archives: Archives) -> Non
     assert (last["imported"], last["present"], last["pin"]) == (0, 1, "boot")
     assert {pin.name for pin in site.parts.pins.active()} == {APP, "b.test/other:2"}
     assert "b.test/other:2" in site.image(APP).repo_tags
+
+
+async def test_what_is_here_is_only_named_and_also_by_its_digest(
+    site: Site, archives: Archives
+) -> None:
+    digest = sha256_digest(b"manifest")
+    archives.images = (archives.listed("c.test/app:3", target=digest),)
+    first, _ = await told(site, trust="true")
+    assert (first["new"], archives.imported) == (False, [])
+    assert f"c.test/app@{digest}" in site.image(APP).repo_digests
+    assert archives.judged == [(("c.test/app:3",), True)]
+
+
+async def test_what_is_not_here_is_made_for_its_platform(site: Site, archives: Archives) -> None:
+    name = f"c.test/app@{sha256_digest(b'arm')}"
+    archives.images = (
+        replace(archives.listed(name, platform="linux/arm64"), id=sha256_digest(b"new")),
+    )
+    first, last = await told(site)
+    assert archives.imported == [(0, name, "linux/arm64")]
+    assert (first["new"], first["platform"], last["imported"]) == (True, "linux/arm64", 1)
+
+
+async def test_nothing_is_imported_when_one_name_is_refused(site: Site, archives: Archives) -> None:
+    archives.images = (archives.listed("ok.test/x:1"), archives.listed("reject.test/x:1"))
+    (line,) = await told(site)
+    assert "is rejected" in str(line["message"])
+    assert site.parts.store.find("ok.test/x:1") is None
+
+
+async def known(site: Site, **arguments: object) -> list[dict[str, object]]:
+    return [line async for line in known_images(site.parts, Arguments(arguments))]
+
+
+async def test_an_archive_is_known_after_its_import(site: Site, archives: Archives) -> None:
+    assert [one["event"] for one in await known(site, fingerprint="f")] == ["unknown"]
+    await told(site, fingerprint="f")
+    first, last = await known(site, fingerprint="f", pin="boot")
+    assert (first["names"], first["new"]) == ([APP, "b.test/other:2"], False)
+    assert (last["imported"], last["present"]) == (0, 1)
+    assert {pin.name for pin in site.parts.pins.active()} == {APP, "b.test/other:2"}
+    await site.parts.store.remove("b.test/other:2")
+    assert [one["event"] for one in await known(site, fingerprint="f")] == ["unknown"]
+    assert [one["event"] for one in await known(site)] == ["unknown"]
 
 
 async def test_a_bad_archive_is_the_last_line(site: Site, archives: Archives) -> None:

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from image.errors import FailedPrecondition, InvalidArgument
 from image.model.digest import Digest, sha256_digest
 from image.model.reference import parse_reference
-from image.policy.image_check import check_image, read_keys, read_policy
+from image.policy.image_check import check_image, read_keys
 from image.policy.policy_file import ACCEPT_ALL, Policy
+from image.policy.policy_reading import read_policy
 from image.policy.signature_bundle import read_bundle
 from image.policy.signature_payload import SignedPayload
 from image.tests.policy.signing import bundle_of, payload_of, sign, statement_of, write_public
@@ -147,19 +148,3 @@ async def test_rule_whose_key_is_gone_refuses(policy: Policy, tmp_path: Path) ->
     (tmp_path / "ours.pub").unlink()
     with pytest.raises(InvalidArgument, match="cannot be read"):
         await check(policy, {MANIFEST: [ours(MANIFEST)]})
-
-
-async def test_no_path_is_no_policy() -> None:
-    assert await read_policy("") is ACCEPT_ALL
-
-
-async def test_unusable_file_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "policy.toml"
-    with pytest.raises(InvalidArgument, match="cannot be read: No such file"):
-        await read_policy(str(path))
-    path.write_bytes(b"\xff")
-    with pytest.raises(InvalidArgument, match="is not UTF-8"):
-        await read_policy(str(path))
-    path.write_bytes(b" " * (1024 * 1024 + 1))
-    with pytest.raises(InvalidArgument, match="is larger than"):
-        await read_policy(str(path))

@@ -6,9 +6,10 @@ from typing import cast
 import pytest
 
 from image.errors import Internal
+from image.model.digest import sha256_digest
 from image.tests.worker.test_endpoint_question import OneWorker
 from image.tests.worker.test_messages import request
-from image.worker.archive_question import ArchiveListing, ask_archive
+from image.worker.archive_question import ArchiveListing, ListedImage, ask_archive
 from image.worker.worker_pool import WorkerPool
 
 
@@ -18,12 +19,31 @@ async def ask(*images: object, path: str = "/s/archive.tar") -> ArchiveListing:
     return await ask_archive(pool, replace(request(None), archive="/s/archive"), 5.0)
 
 
+ID = sha256_digest(b"config")
+GOOD: dict[str, object] = {"entry": 0, "names": ["a:1"], "id": ID, "target": "", "platform": ""}
+
+
 async def test_names_are_normalised() -> None:
-    listing = await ask({"names": ["a:1"], "digest": ""})
-    assert listing == ArchiveListing(path="/s/archive.tar", names=(("docker.io/library/a:1",),))
+    listing = await ask(GOOD, {**GOOD, "target": ID, "platform": "linux/arm64"})
+    first, second = listing.images
+    assert first == ListedImage(
+        entry=0, names=("docker.io/library/a:1",), id=ID, target="", platform=""
+    )
+    assert (second.target, second.platform) == (ID, "linux/arm64")
 
 
-@pytest.mark.parametrize("image", [{"names": []}, {"names": ["A"]}, {"names": [1]}])
+@pytest.mark.parametrize(
+    "image",
+    [
+        {**GOOD, "names": []},
+        {**GOOD, "names": ["A"]},
+        {**GOOD, "names": [1]},
+        {**GOOD, "id": "x"},
+        {**GOOD, "target": "x"},
+        {**GOOD, "platform": "x"},
+    ],
+    ids=["no-name", "bad-name", "no-text", "bad-id", "bad-target", "bad-platform"],
+)
 async def test_nonsense_is_refused(image: dict[str, object]) -> None:
     with pytest.raises(Internal, match="nonsense"):
         await ask(image)
@@ -31,4 +51,4 @@ async def test_nonsense_is_refused(image: dict[str, object]) -> None:
 
 async def test_another_path_is_refused() -> None:
     with pytest.raises(Internal, match="nonsense"):
-        await ask({"names": ["a"]}, path="/etc/shadow")
+        await ask(GOOD, path="/etc/shadow")

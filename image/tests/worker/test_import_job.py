@@ -29,9 +29,11 @@ async def test_an_archive_becomes_an_image(tmp_path: Path, packed: bool) -> None
     store, puller, tasks = await with_puller(tmp_path)
     try:
         listing = await puller.archive_images(str(path), "r.test/app")
-        assert listing.names == (("r.test/app:latest",),)
-        record = await puller.import_image(listing.path, 0, listing.names[0][0])
+        (one,) = listing.images
+        assert one.names == ("r.test/app:latest",)
+        record = await puller.import_image(listing.path, one.entry, one.names[0])
         assert record.repo_tags == ("r.test/app:latest",)
+        assert (record.id, record.repo_digests) == (one.id, (f"r.test/app@{one.target}",))
         (directory,) = await store.acquire(record.id, "c")
         assert [one.name for one in directory.iterdir()] == ["file"]
     finally:

@@ -18,6 +18,32 @@ LAST: dict[str, object] = {
 }
 
 
+UNKNOWN: dict[str, object] = {"event": "unknown"}
+
+
+@pytest.fixture(autouse=True)
+def unknown(daemon: CannedDaemon) -> None:
+    """Let no archive be known."""
+    daemon.on("image/import/known", UNKNOWN)
+
+
+def test_an_archive_that_is_known_is_not_sent(
+    daemon: CannedDaemon, lading: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "a.tar").write_bytes(b"archive")
+    known = {**ONE, "new": False, "platform": "linux/arm64"}
+    daemon.on("image/import/known", known, {**LAST, "imported": 0, "present": 1, "bytes": 0})
+    said = lading("image", "import", "--pin", "boot", str(tmp_path / "a.tar"))
+    assert said.out.splitlines() == [
+        "already here a:1 (ab, linux/arm64)",
+        'imported 0 images, 1 already here, 0 B, pinned "boot"',
+    ]
+    ((verb, asked),) = daemon.asked
+    assert (verb, asked["pin"], asked["trust"]) == ("image/import/known", "boot", "false")
+    daemon.on("image/import", ONE, LAST)
+    assert "imported a:1" in lading("image", "import", "--again", str(tmp_path / "a.tar")).out
+
+
 def test_a_file_is_sent_and_images_told(
     daemon: CannedDaemon, lading: CommandLine, tmp_path: Path
 ) -> None:
