@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +20,7 @@ from e2e.lying_registry import REFERENCE, Answer, Handler, LyingServer, honest_a
 from e2e.made_images import image_of, made_image
 from e2e.node import Node
 from e2e.registry import write_mirror_rules
-from e2e.tool_paths import system_tool
+from image.tests.fakes.fake_registry import FakeRegistry, layer_of
 
 pytestmark = pytest.mark.skipif(PEER, reason="the peer has no admin socket")
 
@@ -199,6 +197,37 @@ def test_resolve_tells_the_place_that_a_pull_asks(node: Node, lading: CommandLin
     assert "https://nowhere.invalid" in nowhere.out
 
 
+def test_a_pull_asks_what_resolve_says(node: Node, lading: CommandLine) -> None:
+    with FakeRegistry() as first, FakeRegistry() as second:
+        pushed = second.push_image("team/app", "v1", layers=[layer_of({"a": b"1"})])
+        folder = node.session.registry.rules / "resolved.invalid"
+        folder.mkdir()
+        hosts = f'[host."{first.url}"]\n[host."{second.url}"]\n'
+        (folder / "hosts.toml").write_text(f'server = "http://127.0.0.1:1"\n{hosts}')
+        name = "resolved.invalid/team/app:v1"
+        found = rows(lading.json("image", "resolve", name), "endpoints")
+        assert [str(one["rule"]).rpartition("/")[2] for one in found] == [
+            "hosts.toml:2",
+            "hosts.toml:3",
+            "hosts.toml:1",
+        ]
+        assert [one["works"] for one in found] == [False, True, False]
+        assert all("docker_config_path is not set" in str(one["auth_why"]) for one in found)
+        said = [_asked(registry) for registry in (first, second)]
+        image = lading("image", "pull", "-q", name).out.strip()
+        assert image == pushed.config_digest
+        for registry, url, before in zip((first, second), found, said, strict=False):
+            path = str(url["url"]).removeprefix(registry.url)
+            assert before == [path]
+            assert _asked(registry)[1] == path
+        lading("image", "rm", image)
+
+
+def _asked(registry: FakeRegistry) -> list[str]:
+    """Return the manifests that a registry was asked for, in order, with their queries."""
+    return [one.path for one in registry.requests if "/manifests/" in one.path]
+
+
 def test_all_tags_of_a_repository_are_pulled(lading: CommandLine) -> None:
     repository = BUSYBOX.rpartition(":")[0]
     out = lading("image", "pull", "--all-tags", repository).out
@@ -222,32 +251,3 @@ def test_damage_is_found_and_repaired(node: Node, lading: CommandLine) -> None:
     assert NGINX in said.out
     assert f"repaired {NGINX}" in lading("image", "fsck", "--repair").out
     assert lading("image", "fsck").out.startswith("ok: ")
-
-
-def test_images_go_out_and_come_back(node: Node, lading: CommandLine) -> None:
-    folder = node.session.workspace.folder("archives")
-    image = lading("image", "pull", "-q", NGINX).out.strip()
-    lading("image", "export", "-o", str(folder / "a.tar"), NGINX)
-    skopeo = [str(system_tool("skopeo")), "copy", "-q"]
-    oci, docker = f"oci-archive:{folder / 'a.tar'}", f"docker-archive:{folder / 'd.tar'}:{NGINX}"
-    subprocess.run([*skopeo, oci, docker], check=True, timeout=60)
-    subprocess.run([*skopeo, oci, f"oci:{folder / 'layout'}:9"], check=True, timeout=60)
-    for source, more in (
-        ("a.tar", ()),
-        ("d.tar", ()),
-        ("layout", ("--name", NGINX.rpartition(":")[0])),
-    ):
-        lading("image", "rm", image)
-        out = lading("image", "import", *more, str(folder / source)).out
-        assert "imported 1 image" in out
-        assert lading.json("image", "inspect", image[7:20])["id"] == image
-        assert "already here" in lading("image", "import", *more, str(folder / source)).out
-    hostile = folder / "hostile"
-    hostile.write_bytes(b"\xff" * 4096)
-    assert "InvalidArchive" in lading("image", "import", str(hostile), code=1).err
-    assert not list((_root(node) / "images/staging").iterdir())
-
-
-def _root(node: Node) -> Path:
-    assert isinstance(node.daemon, Lading)
-    return node.daemon.root

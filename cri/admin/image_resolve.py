@@ -24,6 +24,7 @@ async def resolve_image(parts: AdminParts, arguments: Arguments) -> dict[str, ob
                 "url": one.url,
                 "rule": one.rule,
                 "auth": one.auth,
+                "auth_why": one.why,
                 "asked": one.asked,
                 "works": one.works,
                 "result": one.result,

@@ -32,10 +32,13 @@ class FoundCredential:
 
     credential: Credential | None = field(default=None, repr=False)
     source: str = "anonymous"
-    """`request`, `credential_helper NAME`, `config.json auths` and so on."""
+    """`request`, `credential_helper NAME`, `auths`, `credHelpers`, `credsStore`, or `anonymous`."""
+    why: str = field(default="", compare=False)
+    """Why this one, or none, for an operator to read."""
 
 
-_NOBODY = FoundCredential()
+def _nobody(why: str) -> FoundCredential:
+    return FoundCredential(why=why)
 
 
 class NodeCredentials:
@@ -46,6 +49,19 @@ class NodeCredentials:
         self._config: DockerConfig | ImageError | None = None
         self._asked: dict[tuple[str, str], RegistryAuth | ImageError | None] = {}
         self._lock = asyncio.Lock()
+
+    def why(self, stored: StoredCredential) -> str:
+        """Say where a credential is written."""
+        if stored.source.startswith("credential_helper "):
+            return "hosts.toml names the helper"
+        asked = f", which names docker-credential-{stored.helper}" if stored.helper else ""
+        return f"from {self._path}{asked}"
+
+    def why_none(self, host: str) -> str:
+        """Say why there is no credential for a host."""
+        if not self._path:
+            return "no pull secret, and image.docker_config_path is not set"
+        return f"no pull secret, and {self._path} has none for {host}"
 
     async def learn_config(self) -> None:
         """Read config.json now, and for the last time; a mistake in it is told by `config`."""
@@ -132,14 +148,14 @@ class CredentialSource:
         """
         if self._auth is not None:
             credential = credential_for(self._auth, endpoint, self._reference)
-            return (
-                FoundCredential(credential=credential, source="request") if credential else _NOBODY
-            )
+            if credential is None:
+                return _nobody("those of the request are for another host")
+            return FoundCredential(credential=credential, source="request", why="given with it")
         if not _may_have_one(endpoint):
-            return _NOBODY
+            return _nobody("none goes over plain http that no hosts.toml names")
         stored = await self._stored(endpoint)
         if stored is None:
-            return _NOBODY
+            return _nobody(self._node.why_none(canonical_host(endpoint.url)))
         return await self._opened(endpoint, stored)
 
     async def _stored(self, endpoint: Endpoint) -> StoredCredential | None:
@@ -170,8 +186,10 @@ class CredentialSource:
                     )
                 ) from error
         if auth is None:
-            return _NOBODY
-        return FoundCredential(credential=read_credential(auth), source=stored.source)
+            return _nobody(f"docker-credential-{stored.helper} knows none for {stored.server}")
+        return FoundCredential(
+            credential=read_credential(auth), source=stored.source, why=self._node.why(stored)
+        )
 
 
 def _may_have_one(endpoint: Endpoint) -> bool:

@@ -14,7 +14,7 @@ from image.model.reference import Reference
 from image.protocol.endpoint_outcome import EndpointFailure
 from image.protocol.mirror_rules import Endpoint
 from image.protocol.url_origin import redact_url
-from image.registry.credential_source import CredentialSource
+from image.registry.credential_source import CredentialSource, FoundCredential
 from image.registry.endpoint_caller import EndpointCaller, manifest_url
 
 _ACCEPT = (("Accept", ", ".join(MANIFEST_ACCEPT)),)
@@ -30,6 +30,8 @@ class EndpointReport:
     """`origin`, or file and line for one that is written in a hosts.toml."""
     auth: str
     """Where the credential came from; `anonymous` for none."""
+    why: str
+    """Why this credential, or none."""
     asked: bool
     """False when hosts.toml does not let it resolve names."""
     works: bool
@@ -59,13 +61,13 @@ async def _report(
     reference: Reference,
     clock: Callable[[], float],
 ) -> EndpointReport:
-    begin, source, url, digest = clock(), "anonymous", endpoint.shown, ""
+    begin, url, digest, found = clock(), endpoint.shown, "", FoundCredential()
     asked = endpoint.can_pull if reference.digest else endpoint.can_resolve
     works = False
     try:
         url = manifest_url(endpoint, reference, reference.version)
         found = await credentials.find(endpoint)
-        source, result = found.source, "not asked: hosts.toml lacks the capability"
+        result = "not asked: hosts.toml lacks the capability"
         if asked:
             call = caller.get(
                 endpoint, url, reference=reference, credential=found.credential, headers=_ACCEPT
@@ -80,7 +82,8 @@ async def _report(
     return EndpointReport(
         url=redact_url(url),
         rule=endpoint.place if endpoint.is_written else "origin",
-        auth=source,
+        auth=found.source,
+        why=found.why,
         asked=asked,
         works=works,
         result=result,

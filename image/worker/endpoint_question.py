@@ -22,6 +22,7 @@ class EndpointAnswer:
     url: str
     rule: str
     auth: str
+    why: str
     asked: bool
     works: bool
     result: str
@@ -85,8 +86,9 @@ async def _receive(channel: Channel, subject: str) -> JsonObject | None:
 def _read(one: JsonObject) -> EndpointAnswer:
     return EndpointAnswer(
         url=one.text("url")[:4096],
-        rule=one.text("rule")[:100],
+        rule=one.text("rule")[:4200],
         auth=one.text("auth")[:200],
+        why=one.text("why")[:500],
         asked=one.fields.get("asked") is True,
         works=one.fields.get("works") is True,
         result=one.text("result")[:2000],

@@ -41,4 +41,6 @@ def command(*, admin: str, as_json: bool, quiet: bool) -> int:
             since = duration(number(one, "age_seconds"))
             told = f"for {since}, {' and '.join(waiting)} waiting"
             click.echo(f"{pull_line(one)}; {told}, operation {one.text('operation')}")
+            if one.text("waiting_for", default=""):
+                click.echo(f"  waits for {one.text('waiting_for')}")
     return ExitCode.OK

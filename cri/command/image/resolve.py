@@ -55,10 +55,13 @@ def resolve_lines(endpoints: tuple[JsonObject, ...]) -> list[str]:
         works = flag(one, "works")
         mark = "   <- a pull takes this" if works and not taken else ""
         taken = taken or works
+        why = one.text("auth_why", default="")
         lines += [
             f"{position} {one.text('url')}",
-            f"  {one.text('rule')}, {one.text('auth')}: {one.text('result')}{took}{mark}",
+            f"  rule    {one.text('rule')}",
+            f"  as      {one.text('auth')}{f' ({why})' if why else ''}",
+            f"  says    {one.text('result')}{took}{mark}",
         ]
         if one.text("digest"):
-            lines.append(f"  means {one.text('digest')}")
+            lines.append(f"  means   {one.text('digest')}")
     return lines

@@ -78,6 +78,7 @@ class ScriptedPuller:
                 url="http://m",
                 rule="origin",
                 auth="anonymous",
+                why="no pull secret",
                 asked=True,
                 works=True,
                 result="200",

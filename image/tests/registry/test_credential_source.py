@@ -148,3 +148,16 @@ async def test_private_registry_opens_by_config_json(
                     continue
                 with pytest.raises(PermissionDenied):
                     await client.resolve(reference, platform=platform, auth=None)
+
+
+async def test_each_answer_says_why(tmp_path: Path) -> None:
+    unset = CredentialSource(NodeCredentials(""), REFERENCE, None)
+    assert "docker_config_path is not set" in (await unset.find(ORIGIN)).why
+    empty = source(tmp_path, {})
+    assert (await empty.find(ORIGIN)).why.endswith("has none for r.test")
+    stored = source(tmp_path, {"auths": {"r.test": {"username": "u", "password": "p"}}})
+    assert (await stored.find(ORIGIN)).why == f"from {tmp_path / 'config.json'}"
+    helped = source(tmp_path, {"credsStore": "store"})
+    assert (await helped.find(ORIGIN)).why.endswith("which names docker-credential-store")
+    none = source(tmp_path, {"credsStore": "empty"})
+    assert "docker-credential-empty knows none" in (await none.find(ORIGIN)).why

@@ -31,6 +31,7 @@ async def test_mirror_and_origin_are_told_in_order(
         assert [one.rule for one in (first, second, third)] == [
             f"{origin.host}/hosts.toml:{line}" for line in (2, 4, 1)
         ]
+        assert first.why == "those of the request are for another host"
         assert first.result.startswith("503")
         assert (second.asked, second.works) == (False, False)
         assert (third.works, third.auth, third.result) == (True, "request", "200")

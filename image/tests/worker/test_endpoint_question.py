@@ -19,6 +19,7 @@ ENDPOINT = {
     "url": "http://m/v2/a/manifests/1",
     "rule": "origin",
     "auth": "anonymous",
+    "why": "no pull secret",
     "asked": True,
     "works": True,
     "result": "200",

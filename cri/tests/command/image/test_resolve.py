@@ -6,8 +6,9 @@ from cri.tests.command.conftest import CannedDaemon, CommandLine
 def endpoint(url: str, *, works: bool, result: str) -> dict[str, object]:
     return {
         "url": url,
-        "rule": "hosts.toml",
+        "rule": "/certs/a/hosts.toml:2",
         "auth": "anonymous",
+        "auth_why": "no pull secret",
         "asked": True,
         "works": works,
         "result": result,
@@ -26,10 +27,14 @@ def test_the_place_that_a_pull_takes_is_marked(daemon: CannedDaemon, lading: Com
     assert said.code == 0
     assert said.out.splitlines() == [
         "1 http://a",
-        "  hosts.toml, anonymous: 503 in 80 ms",
+        "  rule    /certs/a/hosts.toml:2",
+        "  as      anonymous (no pull secret)",
+        "  says    503 in 80 ms",
         "2 http://b",
-        "  hosts.toml, anonymous: 200 in 80 ms   <- a pull takes this",
-        "  means sha256:d",
+        "  rule    /certs/a/hosts.toml:2",
+        "  as      anonymous (no pull secret)",
+        "  says    200 in 80 ms   <- a pull takes this",
+        "  means   sha256:d",
     ]
     assert lading("image", "resolve", "-q", "app").out == "http://a\nhttp://b\n"
     daemon.on("image/resolve", {"endpoints": places[:1]})
