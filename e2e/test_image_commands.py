@@ -80,7 +80,7 @@ def wait_pulls(
 
 
 def test_pull_tells_what_it_did_and_ls_shows_it(lading: CommandLine) -> None:
-    said = lading("image", "pull", NGINX)
+    said = lading("image", "pull", "--progress", "lines", NGINX)
     assert NGINX in said.out
     assert "\x1b" not in said.out + said.err
     images = {str(one["tags"]): one for one in rows(lading.json("image", "ls"), "images")}
@@ -89,8 +89,8 @@ def test_pull_tells_what_it_did_and_ls_shows_it(lading: CommandLine) -> None:
     assert isinstance(size, int)
     assert isinstance(unique, int)
     assert 0 < unique <= size
-    assert "up to date" in lading("image", "pull", NGINX).out
-    lines = lading("image", "pull", "--progress", "json", NGINX).out.splitlines()
+    assert "up to date" in lading("image", "pull", "--progress", "lines", NGINX).out
+    lines = lading("image", "pull", NGINX).out.splitlines()
     last = json.loads(lines[-1])
     assert (last["schema"], last["event"]) == ("lading.image-pull/v1", "done")
     assert lading("image", "pull", "-q", NGINX).out.strip() == last["id"]

@@ -77,7 +77,7 @@ def _nothing(directory: Path, why: str) -> FoundNetwork:
     return FoundNetwork(
         network=None,
         problem=f"no network configuration in {directory}{why}",
-        remedy="install the network add-on, or: lading setup cni",
+        remedy="install the network add-on, or write a configuration list there",
     )
 
 

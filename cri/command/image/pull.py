@@ -1,4 +1,4 @@
-"""`lading image pull`: pull through the daemon, with a bar per layer on a terminal, and lines elsewhere."""
+"""`lading image pull`: pull through the daemon, with a bar per layer on a terminal, and JSON lines elsewhere."""
 
 import sys
 import time
@@ -34,7 +34,7 @@ _LINE_SECONDS = 5.0
     type=click.Choice(["auto", "lines", "json"]),
     default="auto",
     show_default=True,
-    help="auto: bars on a terminal, else lines.",
+    help="lines: text now and then; auto: bars on a terminal, else json.",
 )
 @ADMIN
 @JSON
@@ -59,7 +59,7 @@ def command(
       lading image pull --auth-file ~/.docker/config.json registry.example/private:1
     """
     daemon, failure = Daemon(admin), None
-    style = "json" if as_json else progress
+    style = _style(progress, as_json=as_json, quiet=quiet)
     for reference in references:
         auth = auth_for(auth_file, reference) if auth_file else {}
         lines = daemon.watch(
@@ -75,6 +75,15 @@ def command(
     return failure.code if failure else ExitCode.OK
 
 
+def _style(progress: str, *, as_json: bool, quiet: bool) -> str:
+    """Choose between `bars`, `lines` and `json`: only a terminal gets bars without being asked."""
+    if as_json:
+        return "json"
+    if progress != "auto":
+        return progress
+    return "bars" if sys.stderr.isatty() or quiet else "json"
+
+
 def _show(lines: Iterator[JsonObject], style: str, *, quiet: bool) -> None:
     if style == "json":
         for line in lines:
@@ -85,7 +94,7 @@ def _show(lines: Iterator[JsonObject], style: str, *, quiet: bool) -> None:
             if line.text("event") == "done":
                 click.echo(line.text("id"))
         return
-    if style == "auto" and sys.stderr.isatty():
+    if style == "bars":
         from cri.command.image.pull_bars import show_bars  # rich costs 80 ms
 
         outcomes = show_bars(lines)

@@ -21,7 +21,8 @@ def pull_line(one: JsonObject) -> str:
     rate = number(one, "bytes_per_second")
     parts = [f"{100 * done / total:.0f} % {size(done)} of {size(total)}"]
     if rate and phase == "downloading":
-        parts += [f"{size(rate)}/s", f"{duration(number(one, 'seconds_left'))} left"]
+        left = max(1.0, number(one, "seconds_left"))
+        parts += [f"{size(rate)}/s", f"{duration(left)} left"]
     return f"{name} {', '.join(parts)} ({_layers(one)})"
 
 

@@ -277,7 +277,7 @@ async def test_network_is_ready_when_it_appears(world: CniWorld, tmp_path: Path)
     (world.configuration / "10-net.conflist").unlink()
     network = world.make_network()
     assert "no network configuration in" in network.condition().message
-    with pytest.raises(Unavailable, match="lading setup cni"):
+    with pytest.raises(Unavailable, match="install the network add-on"):
         network.current_configuration()
     world.write()
     assert (await network.refresh()).ready

@@ -57,7 +57,7 @@ def test_only_unusable_files_are_told_with_file_and_reason(directory: Path, plug
 def test_empty_directory_is_told_with_the_remedy(directory: Path, plugins: Path) -> None:
     found = find_network(directory, [plugins])
     assert found.problem == f"no network configuration in {directory}"
-    assert "lading setup cni" in found.remedy
+    assert "install the network add-on" in found.remedy
 
 
 def test_missing_directory_is_told(tmp_path: Path) -> None:

@@ -30,9 +30,17 @@ DONE: dict[str, object] = {
 
 def test_the_outcome_is_one_line(daemon: CannedDaemon, lading: CommandLine) -> None:
     daemon.on("image/pull", STEP, DONE)
-    assert lading("image", "pull", "a:1").out == "a:1 pulled in 1.0 s, 5 B (abc)\n"
+    said = lading("image", "pull", "--progress", "lines", "a:1")
+    assert said.out == "a:1 pulled in 1.0 s, 5 B (abc)\n"
     assert lading("image", "pull", "-q", "a:1").out == "sha256:abc\n"
-    out = lading("image", "pull", "--progress", "json", "a:1").out
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--progress", "json"]], ids=" ".join)
+def test_elsewhere_than_on_a_terminal_each_event_is_a_line_of_json(
+    daemon: CannedDaemon, lading: CommandLine, more: list[str]
+) -> None:
+    daemon.on("image/pull", STEP, DONE)
+    out = lading("image", "pull", *more, "a:1").out
     assert [json.loads(line)["event"] for line in out.splitlines()] == ["progress", "done"]
 
 
