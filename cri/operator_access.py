@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from cri.admin.condition_times import ConditionTimes
 from cri.admin.http_messages import Reply
 from cri.admin.http_server import HttpServer
-from cri.admin.parts import AdminParts, ConditionFact, Versions
+from cri.admin.parts import AdminParts, ConditionFact, StoreFacts, Versions
+from cri.admin.store_facts import watch_store
 from cri.admin.verbs import admin_dispatcher, metrics_dispatcher
 from cri.config import Settings
 from cri.grpc_server import socket_path
@@ -51,6 +52,7 @@ class OperatorAccess:
     def __post_init__(self) -> None:
         self._servers: list[HttpServer] = []
         self._times = ConditionTimes(self._facts)
+        self._facts_of_store = StoreFacts()
         self._pins = Pins(
             self.assembly.store.root,
             self.assembly.store,
@@ -65,7 +67,9 @@ class OperatorAccess:
         """
         await self._pins.load()
         self._watch()
-        admin = HttpServer(admin_dispatcher(self._parts(), self._page))
+        parts = self._parts()
+        self.supervisor.spawn_eternal(watch_store(parts), name="watch image store")
+        admin = HttpServer(admin_dispatcher(parts, self._page))
         self._servers.append(admin)
         await admin.listen_unix(socket_path(self.settings.admin_address))
         if self.settings.metrics.address:
@@ -111,6 +115,8 @@ class OperatorAccess:
 
     def _page(self) -> Reply:
         self.instruments.pulls_running.set(len(self.assembly.puller.pulls()))
+        self.instruments.store_reclaimable.set(self._facts_of_store.reclaimable_bytes)
+        self.instruments.store_damaged.set(self._facts_of_store.damaged_layers)
         return Reply(media_type=CONTENT_TYPE, body=self.instruments.page())
 
     def _parts(self) -> AdminParts:
@@ -127,6 +133,7 @@ class OperatorAccess:
                 state_schema=STATE_SCHEMA,
             ),
             started_ns=time.time_ns(),
+            facts=self._facts_of_store,
         )
 
     def _facts(self) -> tuple[ConditionFact, ...]:

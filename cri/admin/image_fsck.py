@@ -45,10 +45,16 @@ async def check_images(
             "total_bytes": total,
         }
     repaired, spent = 0, time.monotonic() - begin
+    mended = set[str]()
     if repair:
         async for fields in _repair_all(parts, damaged, images):
             repaired += fields["ok"] is True
+            mended |= {str(fields["image"])} if fields["ok"] is True else set()
             yield fields
+    parts.facts.damaged_layers = sum(
+        item.kind == "layer" and not mended.issuperset(_name(images[one]) for one in item.images)
+        for item, _ in damaged
+    )
     yield {
         "schema": SCHEMA,
         "event": "done",
@@ -94,7 +100,7 @@ async def _repair_all(
     fetched = [item for item, cause in damaged if not await _renewed(parts, item, cause)]
     for item in [one for one in fetched if _is_lost_without_archive(one, images)]:
         trouble.update(
-            (one, "came from an archive; import that with --again") for one in item.images
+            (one, "came from an archive; remove it and import that again") for one in item.images
         )
         fetched.remove(item)
     affected = {one: images[one] for item in fetched for one in item.images}

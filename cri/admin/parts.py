@@ -4,7 +4,7 @@ The daemon fills it in; tests use the node's fakes and a real store.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from image.pull import Puller
 from image.store.image_store import ImageStore
@@ -35,6 +35,16 @@ class Versions:
     state_schema: int
 
 
+@dataclass(slots=True)
+class StoreFacts:
+    """What is known of the image store beyond its size: the last answers, changed in place."""
+
+    reclaimable_bytes: int = 0
+    """What `image prune` would give back."""
+    damaged_layers: int = 0
+    """Left by the last `image fsck`; 0 before the first one."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdminParts:
     """Everything that the verbs need."""
@@ -48,3 +58,4 @@ class AdminParts:
     versions: Versions
     started_ns: int
     """When the daemon began to answer."""
+    facts: StoreFacts = field(default_factory=StoreFacts)

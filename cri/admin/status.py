@@ -64,4 +64,6 @@ def _store(parts: AdminParts) -> dict[str, object]:
         "used_bytes": sum(parts.store.bytes_by_kind().values()),
         "free_bytes": filesystem.f_bavail * filesystem.f_frsize,
         "size_bytes": filesystem.f_blocks * filesystem.f_frsize,
+        "reclaimable_bytes": parts.facts.reclaimable_bytes,
+        "damaged_layers": parts.facts.damaged_layers,
     }

@@ -95,10 +95,14 @@ def _work_lines(answer: JsonObject) -> list[str]:
     pulls = count(counts.integer("pulls"), "pull")
     images = f"{count(counts.integer('images'), 'image')}, {size(number(store, 'used_bytes'))}"
     free = size(number(store, "free_bytes"))
+    spare = size(number(store, "reclaimable_bytes"))
+    damaged = int(number(store, "damaged_layers"))
     lines = [
         f"{pods}, {containers}, {pulls}, {doing}",
-        f"{images} in {store.text('path')}, {free} free",
+        f"{images} in {store.text('path')}, {free} free, {spare} more by a prune",
     ]
+    if damaged:
+        lines += [f"{count(damaged, 'damaged layer')}", "  action  lading image fsck --repair"]
     if work.integer("stuck"):
         lines.append("  action  lading operations --stuck")
     if answer.integer("cleanups_pending"):

@@ -158,6 +158,16 @@ class Instruments:
         self._pull_failures = Counter(
             "lading_image_pull_failures", "Failed pulls.", ["reason"], registry=self.registry
         )
+        self.store_reclaimable = Gauge(
+            "lading_store_reclaimable_bytes",
+            "What lading image prune would give back, as of the last minute.",
+            registry=self.registry,
+        )
+        self.store_damaged = Gauge(
+            "lading_store_damaged_layers",
+            "Damaged layers that the last lading image fsck left.",
+            registry=self.registry,
+        )
         self.pulls_running = Gauge(
             "lading_image_pulls_in_flight", "Pulls that run now.", registry=self.registry
         )

@@ -1,5 +1,6 @@
 """Damage is told with images and containers, and repaired without touching what runs."""
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -9,6 +10,7 @@ from cri.admin.image_fsck import check_images
 from cri.tests.admin.conftest import APP, BASE, TWO, WEB, Site
 from image.errors import NotFound
 from image.model.digest import digest_hex, parse_digest
+from image.model.records import ARCHIVE
 from image.store.fsck import Item
 
 
@@ -124,3 +126,24 @@ async def test_a_pull_that_fails_is_told(site: Site) -> None:
     site.puller.go.set()
     _, repair, _ = await told(site, repair=True)
     assert cast(str, repair["cause"]).startswith("x: is nowhere")
+
+
+async def test_damaged_layers_that_are_left_are_counted(site: Site) -> None:
+    spoil_layer(site, APP)
+    await told(site)
+    assert site.parts.facts.damaged_layers == 1
+    site.puller.go.set()
+    await told(site, repair=True)
+    assert site.parts.facts.damaged_layers == 0
+
+
+async def test_what_came_from_an_archive_is_not_thrown_away(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(site, WEB)
+    imported = tuple(replace(one, source=ARCHIVE) for one in site.parts.store.list_images())
+    monkeypatch.setattr(site.parts.store, "list_images", lambda: imported)
+    _, repair, _ = await told(site, repair=True)
+    assert (repair["ok"], site.puller.asked) == (False, [])
+    assert "remove it and import that again" in str(repair["cause"])
+    assert site.parts.store.find(WEB) is not None

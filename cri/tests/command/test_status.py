@@ -32,7 +32,14 @@ def answer(*, ready: bool = True, stuck: int = 0) -> dict[str, object]:
         },
         "operations": {"running": 3, "oldest_seconds": 4, "stuck": stuck},
         "cleanups_pending": stuck,
-        "store": {"path": "/s", "used_bytes": 41e9, "free_bytes": 12e9, "size_bytes": 60e9},
+        "store": {
+            "path": "/s",
+            "used_bytes": 41e9,
+            "free_bytes": 12e9,
+            "size_bytes": 60e9,
+            "reclaimable_bytes": 6.1e9,
+            "damaged_layers": stuck,
+        },
         "uptime_seconds": 7200,
     }
 
@@ -47,7 +54,7 @@ def test_a_ready_node(daemon: CannedDaemon, lading: CommandLine) -> None:
         "37 pods (2 starting), 80 containers (79 running), 1 pull,"
         " 3 operations (oldest 4.0 s, stuck 0)"
     )
-    assert third == "1 image, 41.0 GB in /s, 12.0 GB free"
+    assert third == "1 image, 41.0 GB in /s, 12.0 GB free, 6.10 GB more by a prune"
     assert lading("status", "-q").out == ""
     assert json.loads(lading("status", "--json").out)["schema"] == "lading.status/v1"
 
@@ -61,6 +68,7 @@ def test_an_unready_node_says_why_and_exits_3(daemon: CannedDaemon, lading: Comm
         "  action  install the add-on\n"
     )
     assert "action  lading operations --stuck" in said.out
+    assert "1 damaged layer\n  action  lading image fsck --repair\n" in said.out
 
 
 def test_waiting_ends_at_its_limit(daemon: CannedDaemon, lading: CommandLine) -> None:
