@@ -95,7 +95,7 @@ class _Reading:
             self._find(
                 path, 0, "", f"cannot be read: {error.strerror}; check its type and permissions"
             )
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # the latter for lists in lists without end
             found = re.search(r"line (\d+)", str(error))
             self._find(
                 path,

@@ -117,3 +117,11 @@ def test_line_of_a_dotted_or_inline_key_is_found() -> None:
     assert find_line("image.platform = 'x'\n", "image.platform") == 1
     assert find_line("x = 1\nimage = { platform = 'x' }\n", "image.platform") == 2
     assert find_line("x = 1\n", "image.platform") == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 20_000, "a = " + "9" * 5000], ids=["deep", "digits"]
+)
+def test_what_the_parser_gives_up_on_is_refused(tmp_path: Path, text: str) -> None:
+    (found,) = read_configuration(_write(tmp_path / "config.toml", text)).findings
+    assert "not valid TOML" in found.reason

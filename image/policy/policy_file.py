@@ -71,7 +71,10 @@ def parse_policy(text: str, *, path: str) -> Policy:
     """
     try:
         document: dict[str, object] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # the latter for lists in lists without end
         raise InvalidArgument(path, f"is not TOML: {error}", reason="InvalidPolicy") from error
     reading = _Reading(path, text)
     for key in document:

@@ -90,7 +90,10 @@ def parse_hosts_file(text: str, *, path: str) -> HostRules:
     """
     try:
         document: dict[str, object] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # the latter for lists in lists without end
         raise InvalidArgument(path, f"is not TOML: {error}", reason="InvalidHostsFile") from error
     tables = document.pop("host", {})
     server_url = document.pop("server", "")

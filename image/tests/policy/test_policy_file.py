@@ -70,6 +70,8 @@ RULE = '[[rule]]\nprefix = "a"\nrequire = "accept"\n'
     ("text", "where", "words"),
     [
         ("x", PATH, "is not TOML"),
+        pytest.param("a = " + "{a = " * 20_000, PATH, "is not TOML", id="deep"),
+        pytest.param("a = " + "9" * 5000, PATH, "is not TOML", id="digits"),
         ("x = 1", f"{PATH}:1", "not a known key"),
         ('default = "maybe"', f"{PATH}:1", "one of accept, reject, signed"),
         ('\ndefault = "signed"', f"{PATH}:2", "accept or reject"),

@@ -160,6 +160,8 @@ def test_headers_are_not_shown() -> None:
         ('[rewrite]\n"a" = 1', f"{PATH}:1", "must give text"),
         ('[rewrite]\n"^(" = "x"', f"{PATH}:1", "unusable expression"),
         ('"unfind\\u0061ble" = 1', PATH, "not a known key"),
+        pytest.param("a = " + "[" * 20_000, PATH, "is not TOML", id="deep"),
+        pytest.param("a = " + "9" * 5000, PATH, "is not TOML", id="digits"),
     ],
 )
 def test_mistakes_are_refused_with_file_and_line(text: str, where: str, words: str) -> None:

@@ -171,7 +171,7 @@ def test_directory_behind_a_link_that_the_layer_deletes_is_made_anew(stack: Stac
     }
 
 
-@settings(max_examples=300, derandomize=True)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(MEMBERS), min_size=4, max_size=9))
 def test_longer_lists_mean_the_same_in_each_kind(stack: Stack, members: list[Member]) -> None:
     _check(stack, members)

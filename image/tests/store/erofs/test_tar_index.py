@@ -188,7 +188,7 @@ _MEMBERS = st.lists(
 )
 
 
-@settings(max_examples=200, derandomize=True)
+@settings(max_examples=200)
 @given(_MEMBERS)
 def test_index_and_extraction_agree(
     tmp_path_factory: pytest.TempPathFactory, members: list[tuple[str, bytes, str]]
@@ -245,7 +245,7 @@ def _of(seen: Seen) -> tuple[int, bytes, int]:
     return seen.mode, seen.content, 0 if stat.S_ISDIR(seen.mode) else seen.links
 
 
-@settings(max_examples=150, derandomize=True)
+@settings(max_examples=150)
 @given(st.data())
 def test_damaged_tar_is_refused_or_harmless(data: st.DataObject) -> None:
     tar = bytearray(everything().done())
