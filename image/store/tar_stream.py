@@ -153,7 +153,7 @@ class TarStream:
             self._position = start + BLOCK
             self._left = self._padding = 0
             return ahead
-        self._skip(self._left + self._padding)
+        self._skip(self._left + self._padding, spare=self._padding)
         self._left = self._padding = 0
         block = self._block_or_end()
         if block is None or block != ZEROES:
@@ -204,7 +204,7 @@ class TarStream:
                 f"extension header of {size} bytes is above the limit of {MAX_EXTENSION}"
             )
         content = self._exactly(size)
-        self._skip(-size % BLOCK)
+        self._skip(-size % BLOCK, spare=-size % BLOCK)
         return content
 
     def _entry(self, header: RawHeader, extensions: _Extensions) -> TarEntry:
@@ -292,12 +292,13 @@ class TarStream:
             size -= len(piece)
             yield piece
 
-    def _skip(self, size: int) -> None:
+    def _skip(self, size: int, *, spare: int) -> None:
+        """Pass over bytes of which the last `spare` may be missing at the end: not every archiver pads its last member."""
         self._position += size
         while (beyond := self._position - len(self._chunk)) > 0:
             if not self._refill():
-                if beyond < BLOCK and self._left == 0:
-                    return  # the very last padding may be missing
+                if beyond <= spare:
+                    return
                 raise TarError("archive ends inside a member")
             self._position = beyond
 

@@ -170,6 +170,27 @@ def test_missing_end_marker_and_last_padding_are_accepted() -> None:
     assert read(header(b"f", size=b"00000000003\0") + b"abc")[0][1] == b"abc"
 
 
+@pytest.mark.parametrize("read", [True, False], ids=["read", "passed over"])
+@pytest.mark.parametrize(("cut", "whole"), [(0, True), (312, True), (313, False)])
+def test_last_padding_may_be_missing_and_data_may_not(read: bool, cut: int, whole: bool) -> None:
+    tar = TarMaker().add("f", b"x" * 200).done()[: 1024 - cut]
+    stream = TarStream(Chunks(tar))
+
+    def read_all() -> int:
+        members = 0
+        for _ in stream:
+            members += 1
+            if read:
+                assert b"".join(stream.pieces()) == b"x" * 200
+        return members
+
+    if whole:
+        assert read_all() == 1
+        return
+    with pytest.raises(TarError, match="ends inside"):
+        read_all()
+
+
 @pytest.mark.parametrize("version", ["gnu", "0.0", "0.1", "1.0"])
 def test_sparse_files_of_gnu_tar(version: str, tmp_path: Path) -> None:
     with (tmp_path / "holes").open("wb") as stream:
