@@ -28,6 +28,13 @@ class StoreFacts(Protocol):
     def bytes_by_kind(self) -> dict[str, int]:
         """Return the bytes on disk by what they are; never waits."""
 
+    def partial_bytes(self) -> int:
+        """Return what unfinished downloads take."""
+
+    @property
+    def resumed_bytes(self) -> int:
+        """Bytes that pulls took from unfinished downloads, since the start."""
+
 
 @dataclass(kw_only=True, eq=False)
 class NodeGauges(Collector):
@@ -115,6 +122,16 @@ class NodeGauges(Collector):
         for kind, number in self.store.bytes_by_kind().items():
             kept.add_metric([kind], number)
         yield kept
+        yield GaugeMetricFamily(
+            "lading_store_partial_bytes",
+            "Unfinished downloads that a later pull goes on from.",
+            value=self.store.partial_bytes(),
+        )
+        yield CounterMetricFamily(
+            "lading_image_pull_resumed_bytes",
+            "Bytes that pulls took from unfinished downloads instead of fetching them.",
+            value=self.store.resumed_bytes,
+        )
         status = os.statvfs(self.root)
         free = status.f_bavail * status.f_frsize
         yield GaugeMetricFamily(

@@ -46,6 +46,13 @@ class FakeStore:
     def bytes_by_kind(self) -> dict[str, int]:
         return {"images": 1}
 
+    def partial_bytes(self) -> int:
+        return 7
+
+    @property
+    def resumed_bytes(self) -> int:
+        return 8
+
     async def filesystem_usage(self) -> FilesystemUsage:
         return FilesystemUsage(mountpoint="/i", used_bytes=1, inodes_used=2, timestamp_ns=3)
 

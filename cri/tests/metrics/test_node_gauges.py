@@ -31,6 +31,8 @@ async def test_the_page_shows_the_node_as_it_is(tmp_path: Path) -> None:
         'lading_containers{state="running"} 1.0',
         'lading_ready{condition="NetworkReady"} 0.0',
         'lading_store_bytes{kind="images"} 1.0',
+        "lading_store_partial_bytes 7.0",
+        "lading_image_pull_resumed_bytes_total 8.0",
         "lading_images 1.0",
         'lading_streaming{kind="sessions"} 3.0',
         "lading_tasks ",
