@@ -100,7 +100,7 @@ class ImageDatabase:
         """Run the statements of the block as one transaction.
 
         With `freeing` the space kept in reserve is given up first when the disk is full: even a deletion writes
-        to the log, and it must work then.
+        to the log, and it must work then. What is left of it is held back again at once, before others take it.
 
         Raises:
             ResourceExhausted: the disk is full; nothing changed.
@@ -127,6 +127,9 @@ class ImageDatabase:
                     reason="DiskFull",
                 ) from error
             raise Internal(str(self._path), f"image database: {error}") from error
+        finally:
+            if freeing and not self._reserve.exists():
+                self.keep_reserve()
 
     def rows(self, query: str) -> list[tuple[str | int, ...]]:
         """Return all rows of a query without parameters."""
