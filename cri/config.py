@@ -81,6 +81,12 @@ class ImageSettings:
         3600,
         "content that no image needs any more goes with the image; this finds what failed pulls left; 0: never",
     )
+    worker_uid: int = setting(
+        61099,
+        "the user without any capability that a pull worker becomes where layers are indexed; it need not be in"
+        " passwd, and 61099 is no package's and outside the ranges of login.defs and systemd; 0 stays root"
+        " without most capabilities",
+    )
     worker_memory: int = setting(
         2 * 2**30,
         "bytes of all pull workers together, page cache included; one takes 75 MB for 60 000 files, and at a quarter"
@@ -268,6 +274,7 @@ NOT_NEGATIVE = (
     "image.worker_memory",
     "image.max_partial_bytes",
     "image.max_partial_age_seconds",
+    "image.worker_uid",
 )
 """Settings that must be 0 or more."""
 

@@ -229,6 +229,7 @@ def pull_settings(settings: Settings) -> PullSettings:
         ),
         docker_config_path=wanted.docker_config_path,
         policy_path=wanted.policy_path,
+        worker_uid=wanted.worker_uid,
         max_downloads=wanted.max_downloads,
         max_downloads_per_registry=wanted.max_downloads_per_registry,
         max_bytes_per_second=wanted.max_bytes_per_second,

@@ -22,9 +22,10 @@ from e2e.daemon import Lading
 from e2e.node import Node, refused
 from e2e.session import Session
 from image.host.privileges import EXTRACTION
-from image.tests.fakes.fake_registry import FakeRegistry, Fault, PushedImage, layer_of
+from image.tests.fakes.fake_registry import FakeRegistry, Fault, PushedImage, PushedLayer, layer_of
 from image.tests.fakes.fake_registry.certificates import make_certificate
 from image.tests.policy.signing import payload_of, push_signature, sign, write_public
+from image.tests.store.tar_making import TarMaker
 from image.tests.worker.test_archive_client import oci
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -147,6 +148,7 @@ def place(
         policy = tmp_path / "policy.toml"
         policy.write_text(
             f'[[rule]]\nprefix = "{registry.host}"\nrequire = "signed"\nkeys = ["signer.pub"]\n'
+            '[[rule]]\nprefix = "any.invalid"\nrequire = "accept"\n'
         )
         for path in (policy, tmp_path / "signer.pub", rules / registry.host / "hosts.toml"):
             path.chmod(0o600)
@@ -183,13 +185,32 @@ def test_all_that_root_alone_may_read_is_used(place: Place, tmp_path: Path) -> N
 
 
 def test_a_worker_has_few_rights(place: Place) -> None:
-    allowed = sum(1 << capability for capability in EXTRACTION)
+    extracts = "extract" in str(place.daemon.section("image")["layer_store"])
+    allowed = sum(1 << capability for capability in EXTRACTION) if extracts else 0
+    user = "0" if extracts else "61099"
     with place.halted_pull("team/halted") as pid:
         found = status_of(Path(f"/proc/{pid}"))
         for kind in ("CapPrm", "CapEff", "CapBnd"):
             assert int(found[kind], 16) & ~allowed == 0, kind
+        assert set(found["Uid"].split()) == set(found["Gid"].split()) == {user}
+        assert found["Groups"] == "" or extracts
         assert int(found["CapInh"], 16) == int(found["CapAmb"], 16) == 0
         assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+
+
+def test_what_an_index_cannot_express_is_extracted_all_the_same(place: Place) -> None:
+    odd = {"GNU.sparse.map": "0,100,200,56", "GNU.sparse.size": "256", "GNU.sparse.name": "s"}
+    tar = TarMaker().add("s", b"x" * 156, pax=odd).add("owned", b"1", owner=(7, 7)).done()
+    layer = PushedLayer(blob=gzip.compress(tar, mtime=0), tar=tar)
+    image = place.registry.push_image("team/odd", "v1", layers=[layer_of({"base": b"1"}), layer])
+    repository = image.name.partition("/")[2]
+    signed = sign(KEY, payload_of(image.digest, image.name))
+    push_signature(place.registry, repository, image.digest, signed)
+    assert place.client.pull(f"{image.name}:v1") == image.config_digest
+    (found,) = (place.daemon.root / "images/layers").glob("*/root/s")
+    assert found.read_bytes() == b"x" * 100 + bytes(100) + b"x" * 56
+    assert found.with_name("owned").stat().st_uid == 7
+    assert not (found.parent.parent / "tar").exists()
 
 
 def test_workers_share_a_cgroup_with_limits(place: Place) -> None:

@@ -9,6 +9,7 @@ from image.model.records import ImageRecord, RegistryAuth
 from image.model.reference import Reference
 from image.pull_settings import PullSettings
 from image.store.image_store import ImageStore
+from image.store.indexed_layer import KIND as INDEXED
 from image.worker.messages import WorkerRequest
 from image.worker.neighbours import Neighbours
 
@@ -37,6 +38,8 @@ class RequestMaker:
     ) -> WorkerRequest:
         """Make a request; `known` is the image that the reference's tag means here."""
         settings = self.settings
+        extracts = settings.layer_store == "extract"
+        kind = "extract" if extracts else self.store.layer_choice.new_kind
         prefix = f"{key.reference.name}@"
         return WorkerRequest(
             reference=str(key.reference),
@@ -51,9 +54,8 @@ class RequestMaker:
             max_layer_bytes=settings.max_layer_bytes,
             max_layer_entries=settings.max_layer_entries,
             max_path_depth=settings.max_path_depth,
-            layer_kind="extract"
-            if settings.layer_store == "extract"
-            else self.store.layer_choice.new_kind,
+            uid=settings.worker_uid if kind == INDEXED else 0,
+            layer_kind=kind,
             task="import" if key.archive and task == "pull" else task,
             partial="" if key.archive else str(self.store.partial_directory),
             archive=key.archive,

@@ -36,5 +36,7 @@ class PullSettings:
     max_downloads_per_registry: int = 0
     max_bytes_per_second: int = 0
     """Of all downloads together; 0 is no limit."""
+    worker_uid: int = 0
+    """Who a worker becomes that does not extract; 0 keeps root, with the capabilities of extraction."""
     warm_worker_seconds: float = 0.0
     """How long one started worker waits for the next pull; 0 starts each when it is needed."""

@@ -1,8 +1,8 @@
-"""Give up what a process that reads hostile bytes does not need.
+"""Give up what a process that reads hostile bytes does not need, in two steps.
 
 Promise: after `confine` neither this process nor a program it starts can regain a capability, and its use of files
-and memory is limited. Works unprivileged too: what is not held cannot be given up. Call it first of all, in the only
-thread: capabilities belong to threads (capabilities(7)).
+and memory is limited; after `keep_extraction` or `become` it has what extraction needs, or nothing. Works unprivileged
+too: what is not held cannot be given up. Call them in the only thread: capabilities belong to threads (capabilities(7)).
 """
 
 import ctypes
@@ -20,6 +20,8 @@ _CAPABILITY_VERSION_3 = 0x20080522
 # capabilities(7): what extraction needs to give files their owners, modes, devices and file capabilities.
 CHOWN, DAC_OVERRIDE, FOWNER, FSETID, MKNOD, SETFCAP = 0, 1, 3, 4, 27, 31
 EXTRACTION = (CHOWN, DAC_OVERRIDE, FOWNER, FSETID, MKNOD, SETFCAP)
+SETGID, SETUID, SETPCAP = 6, 7, 8
+_UNTIL_CHOSEN = (*EXTRACTION, SETGID, SETUID, SETPCAP)
 _HIGHEST = 63
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -35,7 +37,30 @@ def confine(*, memory_bytes: int, open_files: int) -> None:
     _check(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
     os.umask(0)
     if os.geteuid() == 0:
-        _drop_capabilities()
+        _drop_capabilities(_UNTIL_CHOSEN)
+
+
+def keep_extraction() -> None:
+    """Keep what extraction needs, and nothing that could change users."""
+    if os.geteuid() == 0:
+        _drop_capabilities(EXTRACTION)
+
+
+def become(uid: int) -> None:
+    """Become a user and group of this number, which no file has to know, without any capability.
+
+    Raises:
+        OSError: this process may not change its user.
+    """
+    if os.geteuid() != 0:
+        return
+    _bound(())
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    _set_capabilities(0)
+    # The kernel resets it with the user id (prctl(2)).
+    _check(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 
 def _limit(which: int, value: int) -> None:
@@ -44,13 +69,21 @@ def _limit(which: int, value: int) -> None:
     resource.setrlimit(which, (capped, capped))
 
 
-def _drop_capabilities() -> None:
+def _drop_capabilities(kept: tuple[int, ...]) -> None:
+    _bound(kept)
+    _set_capabilities(sum(1 << capability for capability in kept) & _permitted())
+
+
+def _bound(kept: tuple[int, ...]) -> None:
+    """Let no program regain any other capability."""
     for capability in range(_HIGHEST + 1):
-        if capability not in EXTRACTION:
+        if capability not in kept:
             # EINVAL above the last one that this kernel knows, EPERM without CAP_SETPCAP: nothing to drop then.
             _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    wanted = sum(1 << capability for capability in EXTRACTION) & _permitted()
+
+
+def _set_capabilities(wanted: int) -> None:
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
     low, high = wanted & 0xFFFFFFFF, wanted >> 32
     _check(_libc.capset(header, struct.pack("6I", low, low, 0, high, high, 0)))

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import secrets
-import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -40,6 +39,7 @@ from image.store.indexed_layer import (
 from image.store.layer_store import LayerSummary
 from image.store.layer_tree import LayerTree
 from image.store.lower_view import RECORD, ROOT, LowerView
+from image.store.staged_files import take_over
 from image.store.tar_digest import tar_digests
 from image.store.tar_headers import TarError
 from image.store.tar_stream import TarStream
@@ -136,8 +136,9 @@ class ErofsLayers:
         place = self.place(chain_id)
         if place.exists():
             return summary
-        for name in (TAR, INDEX):
-            _take_over(staged / name, chain_id)
+        take_over(staged, chain_id)
+        if not {TAR, INDEX} <= set(os.listdir(staged)):
+            raise Internal(chain_id, "worker handed over no tar and index")
         _Record(
             chain_id=chain_id,
             parent=summary.parent,
@@ -145,7 +146,6 @@ class ErofsLayers:
             format=FORMAT,
             index_sha256=_sha256(staged / INDEX),
         ).write(staged)
-        staged.chmod(0o700)
         used, inodes = usage_of_entries(staged)
         staged.rename(place)
         sync_directory(self._layers)
@@ -236,7 +236,7 @@ class ErofsLayers:
                 with closing(LowerView(self._lowers(record))) as below:
                     adjust_to_lowers(index.nodes, below)
                 write_index_file(work, index.nodes, tar.size)
-            _take_over(work / INDEX, record.chain_id)
+            (work / INDEX).chmod(0o400)
             (work / INDEX).rename(place / INDEX)
             replace(record, format=FORMAT, index_sha256=_sha256(place / INDEX)).write(place)
 
@@ -320,15 +320,6 @@ class _Tar(StoredTar):
 
     def close(self) -> None:
         os.close(self._own)
-
-
-def _take_over(path: Path, chain_id: str) -> None:
-    """Make a file of the worker the store's own: regular, one name, never written again."""
-    found = os.lstat(path)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-        raise Internal(chain_id, f"worker handed over a {path.name} that is no plain file")
-    # The kernel does not lock what it mounts: a write would change containers under their feet.
-    path.chmod(0o400)
 
 
 def _sha256(path: Path) -> str:

@@ -23,6 +23,7 @@ from image.host.tree_removal import remove_tree
 from image.model.digest import digest_hex, parse_digest
 from image.store.layer_store import LayerSummary
 from image.store.lower_view import RECORD, ROOT
+from image.store.staged_files import shut_out
 from image.store.tree_record import CONTENT
 
 
@@ -42,12 +43,14 @@ class ExtractedLayers:
         place = self.place(chain_id)
         if place.exists():
             return summary
+        # The worker made the directory; only root may pass through it (security rule H2).
+        os.close(shut_out(staged, chain_id))
+        if not stat.S_ISDIR(os.lstat(staged / ROOT).st_mode):
+            raise Internal(chain_id, "worker handed over no tree")
         _require_plain_list(staged / CONTENT, chain_id)
         mark_opaque(staged / ROOT, summary.opaque)
         self.write_record(staged, chain_id, summary)
         summary = with_own_files(summary, staged)
-        # The worker made the directory; only root may pass through it (security rule H2).
-        staged.chmod(0o700)
         staged.rename(place)
         sync_directory(self._layers)
         return summary

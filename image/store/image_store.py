@@ -28,6 +28,7 @@ from image.store.layer_store import LayerSummary
 from image.store.lower_view import LowerView
 from image.store.partial_blobs import PartialBlobs, PartialLimits
 from image.store.pull_blobs import PullBlobs
+from image.store.staged_files import take_over
 from image.store.store_files import StoreFiles
 
 _Seen = TypeVar("_Seen")
@@ -252,13 +253,12 @@ class PullSpace:
             Internal: the name is not one directory there, or the layer is not this pull's.
             ResourceExhausted: the disk is full.
         """
-        if not staged_name.isalnum() or len(staged_name) > 64:
-            raise Internal(chain_id, "worker named an impossible staging directory")
+        staged = self._staged(staged_name, chain_id)
         publishing = asyncio.get_running_loop().run_in_executor(
             None,
             self._files.publish_layer,
             self._ticket,
-            self.staging / staged_name,
+            staged,
             chain_id,
             summary,
         )
@@ -266,6 +266,21 @@ class PullSpace:
         publishing.add_done_callback(self._publishing.discard)
         await asyncio.shield(publishing)
         await self._tell()
+
+    async def seize(self, staged_name: str, chain_id: str) -> Path:
+        """Take an unfinished layer away from the worker that made it, and return where it is.
+
+        Raises:
+            Internal: it is no directory of this pull, or holds anything but plain files.
+        """
+        staged = self._staged(staged_name, chain_id)
+        await asyncio.to_thread(take_over, staged, chain_id)
+        return staged
+
+    def _staged(self, name: str, chain_id: str) -> Path:
+        if not name.isalnum() or len(name) > 64:
+            raise Internal(chain_id, "worker named an impossible staging directory")
+        return self.staging / name
 
     async def look_below(
         self, chain_ids: Sequence[str], look: Callable[[LowerView], _Seen]

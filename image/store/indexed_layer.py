@@ -24,6 +24,8 @@ from image.store.tar_stream import ByteSource, TarStream
 from image.store.unpack_tar import UnpackLimits
 
 KIND = "erofs"
+UNINDEXED = "tar"
+"""Kind of a layer that was stored only: an index cannot express it, and its builder may not extract it."""
 TAR, INDEX = "tar", "index"
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 18
@@ -34,7 +36,9 @@ _WRITEBACK = 1 << 25
 class IndexedLayer:
     """One layer while it grows in `staged`, a directory of its own that does not exist yet."""
 
-    def __init__(self, staged: Path, limits: UnpackLimits) -> None:
+    def __init__(self, staged: Path, limits: UnpackLimits, *, extracts: bool = True) -> None:
+        self._extracts = extracts
+        self._unindexed = False
         staged.mkdir(mode=0o700, parents=True)
         self._staged = staged
         self._limits = limits
@@ -58,17 +62,25 @@ class IndexedLayer:
         self._stored = tee.size
 
     def _extract(self) -> None:
+        if not self._extracts:
+            self._unindexed = True
+            return
         self._tree = LayerTree(self._staged, self._limits)
         self._tree.fill(StoredTar(self._tar))
 
     def questions(self) -> Questions:
         """Return what must be known of the layers below."""
+        if self._unindexed:
+            return Questions()
         if self._tree is not None:
             return self._tree.questions()
         return questions_of(self._nodes) if self._nodes is not None else Questions()
 
     def settle(self, below: Below) -> LayerSummary | None:
         """Adjust to what lies below, write the index, and sync; None when it was extracted and has new questions."""
+        if self._unindexed:
+            os.fsync(self._tar)
+            return LayerSummary(kind=UNINDEXED)
         if self._tree is None and self._nodes is not None:
             try:
                 return self._settle_index(self._nodes, below)

@@ -54,10 +54,10 @@ async def ask_archive(
 
 def _read(message: JsonObject, given: str) -> ArchiveListing:
     images = tuple(_read_image(one) for one in message.children("images")[:MAX_IMAGES])
-    path, directory = message.text("path"), given.rpartition("/")[0]
-    if path.rpartition("/")[0] != directory or not all(one.names for one in images):
+    name, directory = message.text("name"), given.rpartition("/")[0]
+    if "/" in name or name in ("", ".", "..") or not all(one.names for one in images):
         raise FailedPrecondition("image archive", "another path, or an image without name")
-    return ArchiveListing(path=path, images=images)
+    return ArchiveListing(path=f"{directory}/{name}", images=images)
 
 
 def _read_image(one: JsonObject) -> ListedImage:

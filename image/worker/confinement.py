@@ -11,9 +11,11 @@ import os
 import ssl
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 from image.errors import Internal
 from image.host.landlock import restrict
+from image.host.privileges import become, keep_extraction
 from image.host.seccomp import forbid_calls
 from image.worker.messages import WorkerRequest
 
@@ -46,8 +48,8 @@ _SYSTEM_FILES = (
 )
 
 
-def give_up(request: WorkerRequest) -> int:
-    """Shut this process in for a request; return the version of Landlock, 0 where the kernel has none.
+def give_up(request: WorkerRequest) -> WorkerRequest:
+    """Shut this process in for a request; return it with the names that its places have from now on.
 
     Raises:
         Internal: another thread runs, which would stay free.
@@ -55,9 +57,37 @@ def give_up(request: WorkerRequest) -> int:
     """
     if len(os.listdir("/proc/self/task")) > 1:
         raise Internal("pull worker", "cannot shut itself in: another thread runs")
-    abi = restrict(writable=writable_places(request), readable=readable_places(request))
+    if request.uid and os.geteuid() == 0:
+        request = _take_along(request)
+        restrict(writable=writable_places(request), readable=readable_places(request))
+        become(request.uid)
+    else:
+        restrict(writable=writable_places(request), readable=readable_places(request))
+        keep_extraction()
     forbid_calls()
-    return abi
+    return request
+
+
+def _take_along(request: WorkerRequest) -> WorkerRequest:
+    """Give the user that this process becomes its places, and ways there: the directories above stay root's alone."""
+    uid = request.uid
+    for place in (request.staging, request.partial):
+        if place:
+            os.chown(place, uid, uid)
+    request = replace(request, staging=_entered(request.staging), partial=_entered(request.partial))
+    if request.archive:
+        directory, name = os.path.split(request.archive)
+        for place in (directory, request.archive):
+            os.chown(place, uid, uid, follow_symlinks=False)
+        request = replace(request, archive=f"{_entered(directory)}/{name}")
+    return request
+
+
+def _entered(directory: str) -> str:
+    """Open a directory for as long as this process lives, and return a path that begins there; no name stays none."""
+    if not directory:
+        return ""
+    return f"/proc/self/fd/{os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)}"
 
 
 def writable_places(request: WorkerRequest) -> list[str]:

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from image.errors import DeadlineExceeded, FailedPrecondition, ImageError, Internal, Unavailable
@@ -21,7 +21,9 @@ from image.model.reference import Reference
 from image.store.chain_ids import chain_ids
 from image.store.image_commit import ImageCommit
 from image.store.image_store import PullSpace
+from image.store.indexed_layer import UNINDEXED
 from image.store.layer_claims import ClaimState
+from image.store.layer_store import LayerSummary
 from image.worker import below_questions
 from image.worker.below_questions import read_question
 from image.worker.channel import Channel
@@ -78,6 +80,8 @@ class PullConversation:
         self._neighbours = neighbours or Neighbours()
         self._known = known
         self._slots = 0
+        self._workers: WorkerPool | None = None
+        self._request: WorkerRequest | None = None
 
     async def run(self, workers: WorkerPool, request: WorkerRequest) -> ImageRecord:
         """Pull by a worker.
@@ -85,6 +89,7 @@ class PullConversation:
         Raises:
             ImageError: why the pull failed, in the worker's words or ours.
         """
+        self._workers, self._request = workers, request
         async with workers.worker() as channel:
             stop_listening = self._neighbours.slots.listen(
                 lambda rate: channel.send({"kind": "rate", "bytes_per_second": rate})
@@ -277,13 +282,44 @@ class PullConversation:
     async def _publish(self, channel: Channel, message: JsonObject) -> None:
         chain_id = parse_digest(message.text("chain"))
         try:
-            await self._space.publish_layer(message.text("staged"), chain_id, read_summary(message))
+            summary = read_summary(message)
+            if summary.kind == UNINDEXED:
+                extracted = await self._extract(message, chain_id)
+                summary = replace(extracted, parent=summary.parent)
+            await self._space.publish_layer(message.text("staged"), chain_id, summary)
         except ImageError as error:
             self._reply(channel, message, error_message(error))
             raise
         self._reply(channel, message, state_fields({chain_id: ClaimState.PRESENT}))
         if spent := message.text("spent", default=""):
             await self._space.blobs.spend(parse_digest(spent))
+
+    async def _extract(self, message: JsonObject, chain_id: str) -> LayerSummary:
+        """Have another worker, which may, extract a layer that an index cannot express."""
+        if self._workers is None or self._request is None:
+            raise Internal(chain_id, "worker handed over a tar without being asked")
+        below = [parse_digest(text) for text in message.texts("below")[:MAX_LAYERS]]
+        staged = await self._space.seize(message.text("staged"), chain_id)
+        request = replace(
+            self._request,
+            task="extract",
+            staging=str(staged),
+            below=tuple(below),
+            uid=0,
+            auth=None,
+            proxy="",
+        )
+        async with self._workers.worker() as channel:
+            channel.send(request.message())
+            while True:
+                answer = await self._next(channel)
+                match answer.text("kind"):
+                    case "below":
+                        await self._answer_below(channel, answer)
+                    case "extracted":
+                        return read_summary(answer)
+                    case other:
+                        self._take_news(other, answer)
 
     async def _commit(self, message: JsonObject) -> ImageRecord:
         commit = read_commit(message, self._reference)

@@ -15,7 +15,7 @@ from image.policy.public_keys import PublicKey
 from image.registry.node_knowledge import NodeKnowledge
 from image.worker.messages import WorkerRequest
 
-_FROM_FILES = ("archive", "import")
+_FROM_FILES = ("archive", "import", "extract")
 """Tasks that ask no registry. Their policy is whoever handed the file over."""
 
 

@@ -55,7 +55,7 @@ async def list_archive(channel: Channel, request: WorkerRequest) -> None:
     wanted = parse_platform(request.platform) if request.platform else host_platform(host.machine())
     path, listed = await asyncio.to_thread(_list, request, wanted)
     images = [{"entry": position, "names": names, **asdict(one)} for position, names, one in listed]
-    door.tell({"kind": "archive", "path": str(path), "images": images})
+    door.tell({"kind": "archive", "name": path.name, "images": images})
     await door.wait_told()
 
 

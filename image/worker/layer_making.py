@@ -20,7 +20,7 @@ from image.model.records import LayerRecord
 from image.registry.download import RESTART_REASON
 from image.store.chain_ids import chain_ids
 from image.store.indexed_layer import KIND as INDEXED
-from image.store.indexed_layer import IndexedLayer
+from image.store.indexed_layer import UNINDEXED, IndexedLayer
 from image.store.layer_claims import ClaimState
 from image.store.layer_store import LayerBuilder, LayerSummary
 from image.store.layer_tree import LayerTree
@@ -137,7 +137,8 @@ class LayerMaking:
         )
         place = Path(self._request.staging) / staged
         if self._request.layer_kind == INDEXED:
-            return IndexedLayer(place, limits)
+            # A worker without capabilities leaves to another what has to be extracted.
+            return IndexedLayer(place, limits, extracts=not self._request.uid)
         return LayerTree(place, limits)
 
     async def _fill(self, layer: PlannedLayer, staged: str) -> _Tree:
@@ -183,6 +184,7 @@ class LayerMaking:
                 "chain": layer.record.chain_id,
                 "staged": tree.staged,
                 "spent": "" if self._uses[layer.record.digest] else layer.record.digest,
+                "below": list(below) if summary.kind == UNINDEXED else [],
                 **summary_fields(replace(summary, parent=below[0] if below else "")),
             }
         )

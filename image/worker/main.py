@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from image.errors import Unavailable
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
     from image.worker.gathering import Gathered
 
 EXIT_DONE, EXIT_FAILED, EXIT_ORPHANED = 0, 1, 2
+
+_NEEDED_LATER = (
+    "encodings.ascii",
+    "encodings.idna",
+    "encodings.latin_1",
+    "stringprep",
+    "unicodedata",
+    "cryptography.hazmat.backends.openssl.backend",
+)
+"""Modules that libraries load on their first use: Python may be installed where only root can read."""
 
 _THREAD_SECONDS = 5.0
 """For threads that have done their work to be gone."""
@@ -49,16 +60,18 @@ def _serve(end: socket.socket) -> int:
     try:
         # Imported only now, confined: it brings the HTTP client and the decompressors. A warm worker has done so
         # before its request comes.
-        from image.worker import import_job, originals_job, resolve_job, tags_job  # noqa: F401
+        from image.worker import extract_job, import_job, originals_job, resolve_job, tags_job  # noqa: F401
         from image.worker.gathering import gather
 
+        for name in _NEEDED_LATER:
+            import_module(name)
         message = receive_first(end)
         if message is None:
             return EXIT_ORPHANED
         request = read_request(message)
         gathered = asyncio.run(_while_daemon_lives(end, gather(request)))
         _wait_alone()
-        give_up(request)
+        request = give_up(request)
     except BaseException as error:  # noqa: BLE001 - the process ends here; the daemon must learn why
         return asyncio.run(_tell(end, error))
     _die_with_daemon(end)
@@ -132,6 +145,7 @@ async def _work(end: socket.socket, request: WorkerRequest, gathered: "Gathered"
 
 
 async def _pull(channel: Channel, request: WorkerRequest, gathered: "Gathered") -> None:
+    from image.worker.extract_job import extract_layer
     from image.worker.import_job import ImportJob, list_archive
     from image.worker.originals_job import OriginalsJob
     from image.worker.pull_job import PullJob
@@ -145,6 +159,8 @@ async def _pull(channel: Channel, request: WorkerRequest, gathered: "Gathered") 
         await list_tags(channel, request, gathered)
     elif request.task == "resolve":
         await report_endpoints(channel, request, gathered)
+    elif request.task == "extract":
+        await extract_layer(channel, request)
     elif request.task == "archive":
         await list_archive(channel, request)
     elif request.task == "import":

@@ -76,6 +76,10 @@ class WorkerRequest:
     max_path_depth: int
     layer_kind: str
     """How to keep layers: `erofs` or `extract`."""
+    uid: int = 0
+    """Become this user and keep no capability; 0 keeps those that extraction needs."""
+    below: tuple[str, ...] = ()
+    """Chain ids of the layers below, topmost first, for the task `extract`."""
     task: str = "pull"
     """`pull`, or `tags` to list the tags of the reference's repository."""
     docker_config_path: str = ""
@@ -129,6 +133,8 @@ def read_request(message: JsonObject) -> WorkerRequest:
         max_layer_entries=message.integer("max_layer_entries"),
         max_path_depth=message.integer("max_path_depth"),
         layer_kind=message.text("layer_kind"),
+        uid=message.integer("uid"),
+        below=message.texts("below"),
         task=message.text("task"),
         docker_config_path=message.text("docker_config_path"),
         policy_path=message.text("policy_path"),

@@ -12,6 +12,7 @@ import pytest
 from image.host.disk_usage import usage_below
 from image.model.digest import sha256_digest
 from image.store import indexed_layer
+from image.store.below import Questions
 from image.store.erofs.chunk_map import Unsupported
 from image.store.indexed_layer import IndexedLayer
 from image.store.layer_store import LayerSummary
@@ -156,3 +157,14 @@ def test_full_disk_is_told(build: Build, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="full"):
         build(TarMaker().add(sha256_digest(b"x")).done())
+
+
+def test_a_builder_that_may_not_extract_keeps_the_tar(tmp_path: Path) -> None:
+    tar = TarMaker().add("s", b"x" * 156, pax=ODD).done()
+    layer = IndexedLayer(tmp_path / "staged", UnpackLimits(), extracts=False)
+    layer.fill(Chunks(tar, 700))
+    assert layer.questions() == Questions()
+    assert settled(layer, []) == LayerSummary(kind="tar")
+    layer.close()
+    assert os.listdir(tmp_path / "staged") == ["tar"]
+    assert (tmp_path / "staged/tar").read_bytes() == tar

@@ -13,8 +13,8 @@ from image.worker.archive_question import ArchiveListing, ListedImage, ask_archi
 from image.worker.worker_pool import WorkerPool
 
 
-async def ask(*images: object, path: str = "/s/archive.tar") -> ArchiveListing:
-    message = {"kind": "archive", "path": path, "images": list(images)}
+async def ask(*images: object, name: str = "archive.tar") -> ArchiveListing:
+    message = {"kind": "archive", "name": name, "images": list(images)}
     pool = cast(WorkerPool, OneWorker(lambda channel: channel.send(message)))
     return await ask_archive(pool, replace(request(None), archive="/s/archive"), 5.0)
 
@@ -51,4 +51,4 @@ async def test_nonsense_is_refused(image: dict[str, object]) -> None:
 
 async def test_another_path_is_refused() -> None:
     with pytest.raises(Internal, match="nonsense"):
-        await ask(GOOD, path="/etc/shadow")
+        await ask(GOOD, name="../etc/shadow")

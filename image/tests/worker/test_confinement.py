@@ -87,6 +87,50 @@ def test_an_archive_is_read_and_unpacked_beside_itself() -> None:
     assert "/s/pull-1/archive" in readable_places(importing)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
+def test_another_user_reaches_its_places_by_descriptors(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    for place in (closed / "staging", closed / "import"):
+        place.mkdir(parents=True)
+    closed.chmod(0o700)
+    (closed / "import/archive").write_bytes(b"content")
+    wanted = replace(
+        request(None),
+        uid=61099,
+        staging=str(closed / "staging"),
+        archive=str(closed / "import/archive"),
+        task="import",
+    )
+    script = """
+import os, sys
+from image.model.json_document import parse_json_object
+from image.worker.confinement import give_up
+from image.worker.messages import read_request
+from image.host.privileges import confine
+confine(memory_bytes=1 << 33, open_files=100)
+wanted = give_up(read_request(parse_json_object(sys.argv[1].encode(), subject="it", max_bytes=1 << 20)))
+os.makedirs(wanted.staging + "/layer0")
+with open(wanted.archive, "rb") as archive, open(wanted.staging + "/layer0/tar", "xb") as tar:
+    tar.write(archive.read())
+try:
+    os.listdir("/proc/1/fd")
+except PermissionError:
+    print(os.getuid())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, json.dumps(wanted.message())],
+        check=True,
+        capture_output=True,
+        cwd=Path(__file__).resolve().parents[3],
+        text=True,
+    )
+    assert done.stdout == "61099\n"
+    made = closed / "staging/layer0/tar"
+    assert made.read_bytes() == b"content"
+    assert made.stat().st_uid == 61099
+    assert closed.stat().st_mode & 0o777 == 0o700
+
+
 def test_no_other_thread_may_stay_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "listdir", lambda _path: ["1", "2"])
     with pytest.raises(Internal, match="another thread"):

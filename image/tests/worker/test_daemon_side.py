@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,8 @@ class Talk:
             unpack_seconds=self.unpack_seconds,
         )
         try:
-            return await conversation.run(worker_pool(self.launcher), request(auth))
+            wanted = replace(request(auth), staging=str(space.staging))
+            return await conversation.run(worker_pool(self.launcher), wanted)
         finally:
             await space.close()
             # Killed and reaped, whatever happened.
@@ -192,6 +194,47 @@ async def test_silent_worker_is_ended_with_the_stage(
         await talk.run(SPEAK + f"say({event}); hear()", deadline=deadline)
     assert caught.value.reason == reason
     assert caught.value.remedy.startswith(remedy)
+
+
+EXTRACT = (
+    SPEAK
+    + """
+import os
+if request["task"] == "pull":
+    os.mkdir(request["staging"] + "/layer0")
+    open(request["staging"] + "/layer0/tar", "w").close()
+    chain = "sha256:" + "1" * 64
+    say({"kind": "claim", "ask": 1, "chains": [chain]})
+    hear()
+    say({"kind": "layer", "ask": 2, "chain": chain, "staged": STAGED, "opaque": [], "used_bytes": 0,
+         "inodes": 0, "layer_kind": "tar", "parent": "", "below": []})
+    hear()
+    say({"kind": "error", "class": "NotFound", "subject": "published", "cause": "it", "remedy": "", "reason": "x",
+         "details": []})
+else:
+    os.mkdir(request["staging"] + "/root")
+    os.unlink(request["staging"] + "/tar")
+    facts = [request["task"], request["uid"], request["auth"], request["below"]]
+    assert facts == ["extract", 0, None, []], facts
+    say({"kind": "event", "status": "Extracting", "layer": "", "current": 0, "total": 0})
+    say({"kind": "extracted", "opaque": [], "used_bytes": 1, "inodes": 1, "layer_kind": "extract", "parent": ""})
+hear()
+"""
+)
+
+
+async def test_a_layer_that_has_no_index_is_extracted_by_another_worker(talk: Talk) -> None:
+    auth = RegistryAuth(username="u", password="p")
+    with pytest.raises(NotFound, match="published"):
+        await talk.run(EXTRACT.replace("STAGED", "'layer0'"), auth=auth)
+    assert len(talk.launcher.started) == 2
+    assert [event.status for event in talk.events] == ["Extracting"]
+    assert len(os.listdir(talk.store.root / "layers")) == 1
+
+
+async def test_a_layer_to_extract_must_be_there(talk: Talk) -> None:
+    with pytest.raises(Internal, match="no directory"):
+        await talk.run(EXTRACT.replace("STAGED", "'other'"))
 
 
 async def test_credentials_go_over_the_socket_alone(talk: Talk) -> None:
