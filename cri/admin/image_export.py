@@ -33,6 +33,7 @@ from image.store.image_export import (
 from image.store.image_store import PullSpace
 from image.store.indexed_layer import KIND, TAR
 from image.store.lower_view import ROOT
+from image.store.tar_digest import stored_length
 from image.store.tree_tar import TreeTar
 
 MEDIA_TYPE = "application/x-tar"
@@ -169,7 +170,8 @@ def _is_tar(report: DiskReport, chain_id: str) -> bool:
 
 
 def _stored_tar(path: Path, diff_id: str) -> LayerBlob:
-    return LayerBlob(digest=diff_id, size=path.stat().st_size, pieces=file_pieces(path))
+    length = stored_length(path, diff_id)
+    return LayerBlob(digest=diff_id, size=length, pieces=file_pieces(path, length))
 
 
 async def _measured(tree: TreeTar) -> LayerBlob:

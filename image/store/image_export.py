@@ -103,12 +103,15 @@ def batched(pieces: Iterator[bytes], size: int = _CHUNK) -> Iterator[bytes]:
         yield bytes(batch)
 
 
-def file_pieces(path: Path) -> Pieces:
-    """Give the bytes of a file."""
+def file_pieces(path: Path, length: int | None = None) -> Pieces:
+    """Give the bytes of a file, or the first `length` of them."""
 
     def read() -> Iterator[bytes]:
+        left = path.stat().st_size if length is None else length
         with path.open("rb") as stream:
-            yield from iter(lambda: stream.read(_CHUNK), b"")
+            while left and (piece := stream.read(min(left, _CHUNK))):
+                left -= len(piece)
+                yield piece
 
     return read
 

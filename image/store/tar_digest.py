@@ -24,6 +24,27 @@ def is_tar_of(path: Path, diff_id: str) -> bool:
     return digest_hex(known) in tar_digests(path, digest_algorithm(known))
 
 
+def stored_length(path: Path, diff_id: str) -> int:
+    """Return how many bytes of a stored tar its digest is of: all but the padding that the store may have added.
+
+    A tar that ends as POSIX wants (two blocks of zeroes, pax(1)) is taken as it is, without reading it. When no length
+    fits, the tar is damaged and all of it is given.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        stream.seek(max(0, size - 2 * _BLOCK))
+        if not any(stream.read()):
+            return size
+    known = parse_digest(diff_id)
+    for padded, found in enumerate(tar_digests(path, digest_algorithm(known))):
+        if found == digest_hex(known):
+            return size - padded
+    return size
+
+
 def tar_digests(path: Path, algorithm: str) -> Iterator[str]:
     """Yield the digest of a stored tar in hex, then those it had before each padding that is possible.
 
