@@ -43,6 +43,8 @@ KILLS = 25
 MEGABYTE = 1 << 20
 RATE = 90 * MEGABYTE
 SETTLE_SECONDS = 20.0
+SLACK, BYTES_PER_KILL = 1.05, 8 * MEGABYTE
+"""What is fetched more than once: a little, and what was under way when something was killed."""
 
 
 def marked(content: bytes) -> Entry:
@@ -291,10 +293,13 @@ def check_baseline(site: Site) -> None:
 
 def one_round(site: Site, victim: Victim) -> None:
     """Pull with some kills until the image is there, and remove it with some kills."""
+    sent, kills = site.registry.total_sent(), site.kills
     for _ in range(site.chance.randint(1, 5)):
         if site.kills == KILLS or break_pull(site, victim):
             break
     finish_pull(site, victim)
+    fetched, broken = site.registry.total_sent() - sent, site.kills - kills
+    assert fetched <= SLACK * victim.size + broken * BYTES_PER_KILL, (fetched, victim.size, broken)
     for _ in range(site.chance.randint(0, 2)):
         if site.kills < KILLS:
             break_removal(site, victim)

@@ -367,7 +367,8 @@ class StoreFiles:
             self._finish_condemning()
             self._index.forget_layers(self._index.layers() - self._layers.chain_ids())
             damaged = self._documents.damaged
-            self._index.reconcile(container_ids, damaged, self._claims.pinned())
+            # Layers that a crash took from their pull stay for its next attempt, until the next collection.
+            self._index.reconcile(container_ids, damaged, self._claims.pinned() | self.suspects)
             for image_id, cause in damaged.items():
                 log.error("image %s is damaged and forgotten: %s", image_id, cause)
             damaged.clear()

@@ -57,7 +57,10 @@ async def check_touched(store: Checkable) -> None:
     if not suspects:
         return
     begin, size, damaged = time.monotonic(), 0, 0
-    items = items_of(store.root, store.list_images(), await store.report())
+    images, report = store.list_images(), await store.report()
+    # What a pull had published when it was broken off stays a suspect, which keeps it for the next attempt.
+    suspects -= report.layers.keys() - {one.chain_id for image in images for one in image.layers}
+    items = items_of(store.root, images, report)
     wanted = [
         item
         for item in items

@@ -11,7 +11,7 @@ from image.store.disk_report import DiskReport
 from image.store.fsck import Item
 from image.store.image_store import ImageStore
 from image.store.touched_check import check_touched
-from image.tests.store.image_making import add_image, layer
+from image.tests.store.image_making import add_image, commit_of, layer, publish_missing
 
 BASE, TOP = layer("base"), layer("top")
 
@@ -134,3 +134,18 @@ async def test_only_what_was_written_before_a_crash_is_looked_at(
     assert len(os.listdir(again.root / "layers")) == 1
     store.close()
     again.close()
+
+
+async def test_layers_of_a_broken_pull_wait_for_its_next_attempt(tmp_path: Path) -> None:
+    stores = [await ImageStore.open(tmp_path)]
+    space = await stores[0].begin_pull()
+    await publish_missing(space, commit_of("app:1", (BASE, TOP)), (BASE, TOP))
+    for _ in range(2):  # as after crashes: no store before it was closed
+        stores.append(await ImageStore.open(tmp_path))
+        await stores[-1].reconcile(frozenset())
+        await check_touched(stores[-1])
+        assert len(os.listdir(tmp_path / "layers")) == 2
+    await stores[-1].collect()
+    assert os.listdir(tmp_path / "layers") == []
+    for store in stores:
+        store.close()
