@@ -351,7 +351,20 @@ class Puller:
     async def _converse(
         self, key: PullKey, shared: SharedPull, space: PullSpace, known: ImageRecord | None
     ) -> ImageRecord:
-        conversation = PullConversation(
+        request = self._requests.make(key, str(space.staging), known=known)
+        conversation = self._conversation(key, shared, space, known)
+        try:
+            return await conversation.run(self._workers, request)
+        except Unavailable as error:
+            if error.reason != "WorkerDied" or conversation.heard:
+                raise
+        # A worker that was kept warm had died unnoticed: nothing was begun yet.
+        return await self._conversation(key, shared, space, known).run(self._workers, request)
+
+    def _conversation(
+        self, key: PullKey, shared: SharedPull, space: PullSpace, known: ImageRecord | None
+    ) -> PullConversation:
+        return PullConversation(
             space,
             key.reference,
             self._settings.no_progress_seconds,
@@ -360,5 +373,3 @@ class Puller:
             known,
             unpack_seconds=self._settings.unpack_seconds,
         )
-        request = self._requests.make(key, str(space.staging), known=known)
-        return await conversation.run(self._workers, request)

@@ -7,7 +7,7 @@ from cri.streaming.descriptor_streams import DescriptorWriter
 from cri.streaming.wire.link_events import LinkError
 from cri.streaming.wire.terminal_sizes import SizeReader, TerminalSize
 
-FIRST_SIZE_SECONDS = 0.05
+FIRST_SIZE_SECONDS = 0.5
 """Clients with a terminal send its size at once; others never do, and must not wait long for a prompt."""
 
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 from weakref import WeakValueDictionary
 
-from image.errors import Internal, ResourceExhausted
+from image.errors import Internal
 from image.model.digest import Digest, parse_digest
 from image.model.records import FilesystemUsage, ImageRecord
 from image.store.blob_flights import BlobFlights
@@ -315,18 +315,16 @@ class PullSpace:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close(
-            disk_full=isinstance(error, ResourceExhausted) and error.reason == "DiskFull"
-        )
+        await self.close(error)
 
     def pulled(self, record: ImageRecord) -> None:
         """Note that the image is here: nothing of its downloads is needed again."""
         self._pulled = record
 
-    async def close(self, *, disk_full: bool = False) -> None:
+    async def close(self, error: BaseException | None = None) -> None:
         """Give up claims, and delete what is unfinished, when nothing of it is being published any more.
 
-        `disk_full` tells why the pull has failed.
+        `error` tells why the pull has failed.
         """
         self.blobs.leave()
         if self._publishing:
@@ -334,7 +332,7 @@ class PullSpace:
         await asyncio.to_thread(self._files.release_claims, self._ticket)
         await self._tell()
         await asyncio.to_thread(self._files.close_staging, self.staging)
-        await self.blobs.clear(self._blobs_pulled(), disk_full=disk_full)
+        await self.blobs.clear(self._blobs_pulled(), error)
 
     def _blobs_pulled(self) -> list[Digest] | None:
         if self._pulled is None:

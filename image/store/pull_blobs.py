@@ -1,12 +1,14 @@
 """One pull's blobs: what it needs, which of them it downloads now, and what becomes of their files when it ends.
 
 Promise: a file lives while a pull needs it; it goes when the layer made from it is published, or the pull has succeeded,
-and nobody else needs it. After a pull that failed it stays within the limits, for the next one.
+and nobody else needs it. After a pull that failed for another reason than its content it stays within
+the limits, for the next one.
 """
 
 import asyncio
 from collections.abc import Iterable
 
+from image.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from image.model.digest import Digest
 from image.store.blob_flights import BlobFlights
 from image.store.partial_blobs import PartialBlobs
@@ -64,16 +66,20 @@ class PullBlobs:
         self._past |= self._wanted
         self._wanted = set()
 
-    async def clear(self, image: Iterable[Digest] | None, *, disk_full: bool = False) -> None:
+    async def clear(
+        self, image: Iterable[Digest] | None, error: BaseException | None = None
+    ) -> None:
         """Delete what is of no more use, and what is beyond the limits.
 
         Args:
             image: the blobs of the image that is here now; None when the pull has failed.
-            disk_full: the pull failed for that, so all that no pull needs goes.
+            error: why it failed. What was refused for its content would be refused again, so its blobs go; on a full
+                disk all goes that no pull needs.
         """
-        if image is not None:
-            await self._remove({*self._past, *image})
-        clear = self._partials.remove_idle if disk_full else self._partials.collect
+        if image is not None or isinstance(error, FailedPrecondition | InvalidArgument):
+            await self._remove({*self._past, *(image or ())})
+        full = isinstance(error, ResourceExhausted) and error.reason == "DiskFull"
+        clear = self._partials.remove_idle if full else self._partials.collect
         await asyncio.to_thread(clear, self._flights.is_wanted)
 
     async def _remove(self, digests: Iterable[Digest]) -> None:

@@ -41,14 +41,7 @@ from image.worker.messages import (
 from image.worker.neighbours import Neighbours
 from image.worker.worker_pool import RunningWorker, Spawn, WorkerLauncher, WorkerPool
 
-__all__ = [
-    "PullConversation",
-    "RunningWorker",
-    "WorkerLauncher",
-    "WorkerPool",
-    "ask_tags",
-    "worker_pool",
-]
+__all__ = ["PullConversation", "RunningWorker", "WorkerLauncher", "ask_tags", "worker_pool"]
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +69,7 @@ class PullConversation:
         self._unpack = unpack_seconds or no_progress_seconds
         self._on_event = on_event
         self._stage = "starting the worker"
+        self.heard = False  # whether the worker has said anything
         self._waits = 0
         self._neighbours = neighbours or Neighbours()
         self._known = known
@@ -108,6 +102,7 @@ class PullConversation:
     async def _converse(self, channel: Channel, group: asyncio.TaskGroup) -> ImageRecord:
         while True:
             message = await self._next(channel)
+            self.heard = True
             match message.text("kind"):
                 case "config":
                     await self._answer_config(channel, message)

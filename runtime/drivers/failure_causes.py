@@ -48,6 +48,14 @@ _ABOUT_ENTRYPOINT = ("ProgramNotExecutable", "ExecFormatError")
 
 _RULES = (
     _rule(
+        # crun; runc and its kin say "cannot exec in a paused container"
+        r"container `[^`]*` is paused|in a paused container",
+        FailedPrecondition,
+        "Paused",
+        "the container is paused",
+        "resume it; one that is about to end is paused for a moment, too",
+    ),
+    _rule(
         r"exec\.fifo`: No such file|cannot start (?:a|an already)",
         FailedPrecondition,
         "WrongState",

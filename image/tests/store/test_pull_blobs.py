@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from image.errors import FailedPrecondition, ImageError, ResourceExhausted, Unavailable
 from image.model.digest import Digest, sha256_digest
 from image.store.blob_flights import BlobFlights
 from image.store.partial_blobs import PartialBlobs, PartialLimits, partial_name
@@ -75,17 +76,26 @@ async def test_nothing_is_left_after_a_pull_that_succeeded(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("max_bytes", "disk_full", "left"), [(1 << 20, False, 2), (0, False, 1), (1 << 20, True, 1)]
+    ("max_bytes", "error", "left"),
+    [
+        (1 << 20, None, 2),
+        (0, None, 1),
+        (1 << 20, Unavailable("r.test", "is away"), 2),
+        (1 << 20, ResourceExhausted("r.test", "has enough of us"), 2),
+        (1 << 20, ResourceExhausted("store", "disk is full", reason="DiskFull"), 1),
+        (1 << 20, FailedPrecondition("layer", "is refused"), 1),
+    ],
+    ids=["cancelled", "nothing is kept", "away", "too many requests", "disk full", "refused"],
 )
 async def test_failed_pull_leaves_what_the_limits_allow(
-    site: Site, max_bytes: int, disk_full: bool, left: int
+    site: Site, max_bytes: int, error: ImageError | None, left: int
 ) -> None:
     pull, other = site.pull(max_bytes), site.pull()
     pull.want([BLOB])
     other.want([OTHER])
     site.keep(BLOB, OTHER)
     pull.leave()
-    await pull.clear(None, disk_full=disk_full)
+    await pull.clear(None, error)
     assert len(site.left()) == left
     assert partial_name(OTHER) in site.left()
 

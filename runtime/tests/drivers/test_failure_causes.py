@@ -49,6 +49,13 @@ RUNC = "runc create failed: unable to start container process: "
             "BadInterpreter",
             "/bin/crlf",
         ),
+        ("the container `01ff` is paused", FailedPrecondition, "Paused", "resume"),
+        (
+            "cannot exec in a paused container (use --ignore-paused)",
+            FailedPrecondition,
+            "Paused",
+            "",
+        ),
         ("exec /bin/crlf: no such file or directory", InvalidArgument, "BadInterpreter", '"\\r"'),
         (
             "exec container process `/bin/e`: Exec format error",
