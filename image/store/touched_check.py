@@ -50,6 +50,9 @@ class Checkable(Protocol):
     async def remove(self, text: str) -> None:
         """Remove an image."""
 
+    async def collect(self) -> int:
+        """Delete what nothing needs; return how many things that were."""
+
 
 async def check_touched(store: Checkable) -> None:
     """Look at every suspect of a store."""
@@ -59,7 +62,8 @@ async def check_touched(store: Checkable) -> None:
     begin, size, damaged = time.monotonic(), 0, 0
     images, report = store.list_images(), await store.report()
     # What a pull had published when it was broken off stays a suspect, which keeps it for the next attempt.
-    suspects -= report.layers.keys() - {one.chain_id for image in images for one in image.layers}
+    idle = report.layers.keys() - {one.chain_id for image in images for one in image.layers}
+    suspects -= idle
     items = items_of(store.root, images, report)
     wanted = [
         item
@@ -75,6 +79,8 @@ async def check_touched(store: Checkable) -> None:
             suspects -= {item.digest, *item.images}
         size += item.size_bytes
     await store.settle(suspects)
+    if not idle:  # what was removed while it was looked at was kept for that long
+        await store.collect()
     seconds = time.monotonic() - begin
     log.info("checked %d bytes in %.1f s: %d things were damaged", size, seconds, damaged)
 

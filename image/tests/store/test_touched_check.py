@@ -27,6 +27,7 @@ class Scripted:
         self.error: Exception | None = None
         self.did: list[tuple[str, str]] = []
         self.settled: frozenset[str] = frozenset()
+        self.collected = False
 
     def suspects(self) -> frozenset[str]:
         (record,) = self._records
@@ -55,6 +56,10 @@ class Scripted:
     async def remove(self, text: str) -> None:
         self.did.append(("remove", text))
 
+    async def collect(self) -> int:
+        self.collected = True
+        return 0
+
 
 @pytest.fixture
 async def scripted(tmp_path: Path) -> Scripted:
@@ -68,6 +73,7 @@ async def scripted(tmp_path: Path) -> Scripted:
 async def test_whole_content_is_settled(scripted: Scripted) -> None:
     await check_touched(scripted)
     assert (scripted.did, scripted.settled) == ([], scripted.suspects())
+    assert scripted.collected  # an image may have been removed meanwhile
 
 
 async def test_an_index_is_made_again_and_all_else_taken_out(
