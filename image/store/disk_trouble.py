@@ -33,3 +33,8 @@ def _translated(error: OSError, root: Path) -> ImageError:
         )
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(root)
     return Internal(name, f"image store: {error.strerror or error}")
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Tell whether something failed for want of space."""
+    return isinstance(error, ResourceExhausted) and error.reason == "DiskFull"

@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import Self, TypeVar
 from weakref import WeakValueDictionary
 
-from image.errors import Internal
+from image.errors import ImageError, Internal
 from image.model.digest import Digest, parse_digest
 from image.model.records import FilesystemUsage, ImageRecord
 from image.store.blob_flights import BlobFlights
 from image.store.disk_report import DiskReport
+from image.store.disk_trouble import is_disk_full
 from image.store.fsck import Item
 from image.store.image_commit import ImageCommit
 from image.store.layer_choice import LayerChoice
@@ -115,10 +116,10 @@ class ImageStore:
         await asyncio.to_thread(self._files.reconcile, container_ids)
         await self.collect_partials()
 
-    async def collect(self) -> int:
-        """Delete what nothing needs; return how many things that were. What running pulls want stays."""
+    async def collect(self, keep: frozenset[str] = frozenset()) -> int:
+        """Delete what nothing needs but these layers; return how many things that were. What running pulls want stays."""
         await self.collect_partials()
-        return await asyncio.to_thread(self._files.collect)
+        return await asyncio.to_thread(self._files.collect, keep)
 
     async def filesystem_usage(self) -> FilesystemUsage:
         """Return what everything below the root takes on the disk; finished layers are not walked again."""
@@ -333,6 +334,10 @@ class PullSpace:
         await self._tell()
         await asyncio.to_thread(self._files.close_staging, self.staging)
         await self.blobs.clear(self._blobs_pulled(), error)
+        if is_disk_full(error):
+            # Its layers would keep others from working; what cannot be deleted now, the next round of collection does.
+            with contextlib.suppress(ImageError, OSError):
+                await asyncio.to_thread(self._files.collect)
 
     def _blobs_pulled(self) -> list[Digest] | None:
         if self._pulled is None:

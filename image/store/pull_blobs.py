@@ -8,9 +8,10 @@ the limits, for the next one.
 import asyncio
 from collections.abc import Iterable
 
-from image.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
+from image.errors import FailedPrecondition, InvalidArgument
 from image.model.digest import Digest
 from image.store.blob_flights import BlobFlights
+from image.store.disk_trouble import is_disk_full
 from image.store.partial_blobs import PartialBlobs
 
 
@@ -78,8 +79,7 @@ class PullBlobs:
         """
         if image is not None or isinstance(error, FailedPrecondition | InvalidArgument):
             await self._remove({*self._past, *(image or ())})
-        full = isinstance(error, ResourceExhausted) and error.reason == "DiskFull"
-        clear = self._partials.remove_idle if full else self._partials.collect
+        clear = self._partials.remove_idle if is_disk_full(error) else self._partials.collect
         await asyncio.to_thread(clear, self._flights.is_wanted)
 
     async def _remove(self, digests: Iterable[Digest]) -> None:

@@ -381,10 +381,10 @@ class StoreFiles:
             if not (self._replaced / directory).exists() and chain_id in present - known:
                 self._layers.set_aside(chain_id, self._replaced / directory)
 
-    def collect(self) -> int:
-        """Delete what neither an image, a container nor a running pull needs; return how many things that were."""
+    def collect(self, keep: frozenset[str] = frozenset()) -> int:
+        """Delete what no image, container or running pull needs, but these layers; return how many things that were."""
         with self._change():
-            self._index.drop_unneeded(self._claims.pinned())
+            self._index.drop_unneeded(self._claims.pinned() | keep)
             unneeded = self._sweep()
         self._discard(unneeded)
         return len(unneeded)

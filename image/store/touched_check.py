@@ -50,8 +50,8 @@ class Checkable(Protocol):
     async def remove(self, text: str) -> None:
         """Remove an image."""
 
-    async def collect(self) -> int:
-        """Delete what nothing needs; return how many things that were."""
+    async def collect(self, keep: frozenset[str] = frozenset()) -> int:
+        """Delete what nothing needs but these layers; return how many things that were."""
 
 
 async def check_touched(store: Checkable) -> None:
@@ -79,8 +79,9 @@ async def check_touched(store: Checkable) -> None:
             suspects -= {item.digest, *item.images}
         size += item.size_bytes
     await store.settle(suspects)
-    if not idle:  # what was removed while it was looked at was kept for that long
-        await store.collect()
+    await store.collect(
+        frozenset(idle)
+    )  # what was removed while it was looked at was kept for that long
     seconds = time.monotonic() - begin
     log.info("checked %d bytes in %.1f s: %d things were damaged", size, seconds, damaged)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from image.errors import ImageError, Internal, ResourceExhausted
-from image.store.disk_trouble import disk_told
+from image.store.disk_trouble import disk_told, is_disk_full
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,9 @@ from image.store.disk_trouble import disk_told
 def test_errors_are_told_by_their_kind(error: OSError, kind: type[ImageError], said: str) -> None:
     with pytest.raises(kind, match=said), disk_told(Path("/store")):
         raise error
+
+
+def test_only_a_full_disk_is_called_so() -> None:
+    assert is_disk_full(ResourceExhausted("store", "disk is full", reason="DiskFull"))
+    assert not is_disk_full(ResourceExhausted("r.test", "has enough of us"))
+    assert not is_disk_full(None)

@@ -56,7 +56,8 @@ class Scripted:
     async def remove(self, text: str) -> None:
         self.did.append(("remove", text))
 
-    async def collect(self) -> int:
+    async def collect(self, keep: frozenset[str] = frozenset()) -> int:
+        assert keep == frozenset()
         self.collected = True
         return 0
 
