@@ -25,6 +25,7 @@ class BlobFlights:
     def __init__(self) -> None:
         self._flights: dict[str, _Flight] = {}
         self._wanted: Counter[str] = Counter()
+        self._made: Counter[str] = Counter()
         self.resumed_bytes = 0
         """Bytes that pulls took from files of earlier downloads instead of fetching them, since the start."""
 
@@ -63,3 +64,18 @@ class BlobFlights:
     def is_wanted(self, digest: str) -> bool:
         """Tell whether a running pull needs a blob."""
         return digest in self._wanted
+
+    def note_made(self, digest: str) -> None:
+        """Note that a running pull has published the layers of a blob; its image is not there yet."""
+        self._made[digest] += 1
+
+    def forget_made(self, digests: Iterable[str]) -> None:
+        """Take back `note_made` for each: the pull has ended."""
+        for digest in digests:
+            self._made[digest] -= 1
+            if self._made[digest] <= 0:
+                del self._made[digest]
+
+    def is_near(self, digest: str) -> bool:
+        """Tell whether a running pull needs a blob or has made its layer, so that nobody begins it on suspicion."""
+        return digest in self._wanted or digest in self._made

@@ -24,13 +24,14 @@ class PullBlobs:
         self._wanted: set[Digest] = set()
         self._past: set[Digest] = set()
         self._held: set[Digest] = set()
+        self._made: set[Digest] = set()
 
     def want(self, digests: Iterable[Digest]) -> tuple[Digest, ...]:
         """Note what the image consists of; give those blobs that no other pull needs."""
         fresh = []
         for digest in dict.fromkeys(digests):
             if digest not in self._wanted:
-                if not self._flights.is_wanted(digest):
+                if not self._flights.is_near(digest):
                     fresh.append(digest)
                 self._wanted.add(digest)
                 self._flights.want(digest)
@@ -57,6 +58,9 @@ class PullBlobs:
         if digest in self._wanted:
             self._wanted.remove(digest)
             self._flights.unwant([digest])
+            if digest not in self._made:
+                self._made.add(digest)
+                self._flights.note_made(digest)
             await self._remove([digest])
 
     def leave(self) -> None:
@@ -66,6 +70,8 @@ class PullBlobs:
         self._flights.unwant(self._wanted)
         self._past |= self._wanted
         self._wanted = set()
+        self._flights.forget_made(self._made)
+        self._made = set()
 
     async def clear(
         self, image: Iterable[Digest] | None, error: BaseException | None = None

@@ -123,3 +123,14 @@ def test_resumed_bytes_are_counted(site: Site) -> None:
     pull.note_resumed(5)
     pull.note_resumed(-3)
     assert site.flights.resumed_bytes == 5
+
+
+async def test_a_blob_whose_layer_was_just_made_is_not_begun_on_suspicion(site: Site) -> None:
+    first, second = site.pull(), site.pull()
+    first.want([BLOB])
+    await first.spend(BLOB)
+    assert second.want([BLOB]) == ()
+    second.leave()
+    first.leave()
+    first.leave()
+    assert site.pull().want([BLOB]) == (BLOB,)
