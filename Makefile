@@ -21,7 +21,7 @@ test: setup ## Set up what is missing, then all checks and tests: check, unit, e
 
 setup: $(VENV)/.installed-dev $(PAUSE) ## Install packages, tools and the virtual environment
 	@$(SETUP)/debian_packages.sh test
-	@$(SETUP)/go_tools.sh crictl critest runc cni-plugins
+	@$(SETUP)/go_tools.sh crictl critest runc cni-plugins schemas
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Lading needs Python 3.11 or later" >&2; exit 1; }

