@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from image.errors import ImageError
+
 log = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS = 0.02
@@ -55,8 +57,11 @@ class RemovalQueue:
         while (path := self._first()) is not None:
             try:
                 self._discard(path)
-            except OSError as error:
+            except (OSError, ImageError) as error:
                 log.warning("what was removed stays on the disk for now: %s: %s", path, error)
+            except Exception:
+                # The thread must live on: with it all later removals would stay.
+                log.exception("what was removed stays on the disk for now: %s", path)
             with self._changed:
                 self._waiting.popleft()
 

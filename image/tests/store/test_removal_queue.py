@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from image.errors import Internal
 from image.store.removal_queue import RemovalQueue
 
 A, B = Path("/s/a"), Path("/s/b")
@@ -57,3 +58,22 @@ def test_queue_works_again_after_it_was_idle() -> None:
         queue.put((path,))
         assert queue.wait(30)
     assert disk.gone == [A, B]
+
+
+@pytest.mark.parametrize(
+    "error", [Internal("layer", "is odd"), ValueError("odd")], ids=["told", "unforeseen"]
+)
+def test_no_failure_ends_the_deleting(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    gone = []
+
+    def discard(path: Path) -> None:
+        if path == A:
+            raise error
+        gone.append(path)
+
+    queue = RemovalQueue(discard)
+    with caplog.at_level(logging.WARNING):
+        queue.put((A, B))
+        assert queue.wait(30)
+    assert gone == [B]
+    assert "stays on the disk for now: /s/a" in caplog.text
