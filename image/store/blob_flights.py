@@ -13,9 +13,8 @@ class _Flight:
     """A blob that is downloaded, and those who wait for their turn with it."""
 
     def __init__(self) -> None:
-        self.lock = (
-            asyncio.Lock()
-        )  # first come, first served; a waiter that is cancelled leaves no trace
+        # First come, first served; a waiter that is cancelled leaves no trace.
+        self.lock = asyncio.Lock()
         self.users = 0
 
 

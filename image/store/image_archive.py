@@ -18,6 +18,7 @@ from image.model.manifest import MAX_MANIFEST_BYTES, Index, parse_manifest
 from image.model.media_types import manifest_kind
 from image.model.reference import Reference, parse_bare_name, parse_reference
 from image.store.image_export import REMADE
+from image.store.indexed_layer import StoredTar
 from image.store.tar_headers import TarError
 from image.store.tar_stream import Kind, TarStream
 
@@ -41,19 +42,6 @@ class ArchiveEntry:
     """Of a docker archive: the member that is the config."""
     layers: tuple[str, ...] = ()
     """Of a docker archive: the members that are layers, bottom first."""
-
-
-class _Source:
-    """The file as a source, with its position."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._position = 0
-
-    def read_chunk(self) -> bytes:
-        chunk = os.pread(self._fd, _CHUNK, self._position)
-        self._position += len(chunk)
-        return chunk
 
 
 class ImageArchive:
@@ -133,7 +121,7 @@ class ImageArchive:
             yield piece
 
     def _scan(self) -> None:
-        stream = TarStream(_Source(self._fd))
+        stream = TarStream(StoredTar(self._fd))
         for entry in stream:
             if len(self._places) + len(self._links) >= MAX_MEMBERS:
                 raise _refused(f"has more than {MAX_MEMBERS} members")

@@ -79,9 +79,8 @@ async def check_touched(store: Checkable) -> None:
             suspects -= {item.digest, *item.images}
         size += item.size_bytes
     await store.settle(suspects)
-    await store.collect(
-        frozenset(idle)
-    )  # what was removed while it was looked at was kept for that long
+    # What was removed while it was looked at was kept for that long.
+    await store.collect(frozenset(idle))
     seconds = time.monotonic() - begin
     log.info("checked %d bytes in %.1f s: %d things were damaged", size, seconds, damaged)
 
