@@ -34,6 +34,7 @@ _WEIGHTS = {
     ),
 }
 _KILL_ROUNDS = 5
+_END_SECONDS = 5.0
 
 
 class WorkerCgroup:
@@ -75,7 +76,10 @@ class WorkerCgroup:
             )  # which ones there are depends on the disk's scheduler
 
     def stop(self) -> None:
-        """Remove the cgroup, once its workers have ended."""
+        """End what still runs in the cgroup, and remove it."""
+        # A worker that was killed a moment ago first gives its memory back, which takes long on a busy node.
+        if self._path and not cgroups.end_members(self._layout, self._path, seconds=_END_SECONDS):
+            _log.warning("pull workers do not end; their cgroup %s stays", self._path)
         self._members.stop()
 
     async def spawn(self, start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cri.worker_cgroup import WorkerCgroup, worker_cgroup_name
+from runtime.host import cgroups
 from runtime.host.cgroup_layout import CgroupLayout
 
 
@@ -78,6 +79,24 @@ def test_no_path_leaves_workers_where_they_are(tmp_path: Path) -> None:
     assert cgroup.memory_kills() == 0
     cgroup.stop()
     assert not any(tmp_path.iterdir())
+
+
+def test_a_worker_that_does_not_end_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def end_members(_layout: CgroupLayout, _cgroup: str, *, seconds: float) -> bool:
+        asked.append(seconds)
+        return len(asked) > 1
+
+    monkeypatch.setattr(cgroups, "end_members", end_members)
+    cgroup = WorkerCgroup("workers", layout_v1(tmp_path), {}, memory_bytes=0)
+    cgroup.stop()
+    assert "pull workers do not end; their cgroup workers stays" in caplog.text
+    caplog.clear()
+    cgroup.stop()
+    assert not caplog.text
 
 
 def test_the_name_stands_beside_that_of_the_monitors() -> None:

@@ -12,6 +12,7 @@ waits for a byte on its start pipe meanwhile.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -25,8 +26,9 @@ from pathlib import Path
 
 from runtime.formats.mountinfo import cgroup_hierarchies, parse_mountinfo
 
-_REMOVE_ATTEMPTS = 20
+_REMOVE_ATTEMPTS = 400
 _REMOVE_PAUSE_SECONDS = 0.005
+"""Two seconds in all: usually one attempt or two, but a busy node may leave the daemon without a processor."""
 
 _log = logging.getLogger(__name__)
 
@@ -127,8 +129,8 @@ def _remove_if_empty(directory: Path) -> None:
             directory.rmdir()
         except FileNotFoundError:
             return
-        except OSError:
-            if _has_processes(directory):
+        except OSError as error:
+            if error.errno != errno.EBUSY or _has_processes(directory):
                 return  # monitors that outlive the daemon
             time.sleep(_REMOVE_PAUSE_SECONDS)
         else:

@@ -19,6 +19,7 @@ from runtime.records.resources import CgroupUsage
 
 _FILE_LIMIT = 64 * 1024
 _PROCS_LIMIT = 1 << 20
+_POLL_SECONDS = 0.005
 
 
 def read_usage(layout: CgroupLayout, cgroup: str) -> CgroupUsage | None:
@@ -79,6 +80,21 @@ def kill_all(layout: CgroupLayout, cgroup: str) -> int:
         if freezer is not None and layout.version == 1:
             _write(freezer / "freezer.state", "THAWED")
     return len(remaining)
+
+
+def end_members(layout: CgroupLayout, cgroup: str, *, seconds: float) -> bool:
+    """SIGKILL everything in a cgroup but this process, and wait until it is gone; False if that takes longer.
+
+    For a cgroup that a thread of ours may be in: nothing is frozen.
+    """
+    until = time.monotonic() + seconds
+    while others := list_processes(layout, cgroup) - {os.getpid()}:
+        for pid in others:
+            _kill_if_member(layout, cgroup, pid)
+        if time.monotonic() > until:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
 
 
 def remove(layout: CgroupLayout, cgroup: str) -> bool:

@@ -103,6 +103,22 @@ def test_member_is_killed(
     assert child.wait(5) == -signal.SIGKILL
 
 
+def test_members_are_ended_but_this_process_is_not(
+    v1: CgroupLayout,
+    tmp_path: Path,
+    child: subprocess.Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    procs = tmp_path / "pids" / "pod" / "cgroup.procs"
+    procs.parent.mkdir()
+    procs.write_text(f"{os.getpid()}\n{child.pid}\n")
+    monkeypatch.setattr(cgroups, "_is_member", lambda pid, cgroup: True)
+    assert not cgroups.end_members(v1, "/pod", seconds=0.0)  # the file still names the child
+    assert child.wait(5) == -signal.SIGKILL
+    procs.write_text(f"{os.getpid()}\n")
+    assert cgroups.end_members(v1, "/pod", seconds=0.0)
+
+
 def test_children_are_removed_first_and_what_is_busy_is_told(
     v2: CgroupLayout, tmp_path: Path
 ) -> None:
