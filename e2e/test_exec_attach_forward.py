@@ -38,6 +38,10 @@ def run(
     return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=120)
 
 
+UNTIL_SIZED = "until stty size 2>/dev/null; do sleep 0.01; done"
+"""crun lets the process run before it hands the terminal over: the size may come a moment after the start."""
+
+
 def wait(condition: Callable[[], bool], seconds: float = 15.0) -> None:
     """Poll until something holds."""
     deadline = time.monotonic() + seconds
@@ -71,7 +75,7 @@ def test_a_missing_program_and_a_killed_one_are_told(node: Node, transport: str)
 @pytest.mark.parametrize("program", ["client-go", "crictl"])
 def test_a_terminal_has_its_size_and_takes_input(node: Node, transport: str, program: str) -> None:
     container = node.run().started()
-    script = "stty size; tty; read line; echo got $line"
+    script = f"{UNTIL_SIZED}; tty; read line; echo got $line"
     if program == "crictl":
         words = [*Crictl(node).start, "exec", "--transport", transport, "-it", container]
         words += ["sh", "-c", script]

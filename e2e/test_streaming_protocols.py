@@ -17,7 +17,7 @@ from e2e.node import Node
 from e2e.streaming_client import built_client
 from e2e.streaming_client.by_hand import V4, WEBSOCKET_HEAD, WebSocketByHand, upgraded
 from e2e.streaming_client.urls import attach_url, exec_url, forward_url, interactive, serve
-from e2e.test_exec_attach_forward import on_a_terminal, run, wait_listening
+from e2e.test_exec_attach_forward import UNTIL_SIZED, on_a_terminal, run, wait_listening
 
 V1, V2, V3 = "channel.k8s.io", "v2.channel.k8s.io", "v3.channel.k8s.io"
 SPDY_NAMES = (V1, V2, V3, V4)
@@ -73,7 +73,7 @@ def test_spdy_version_has_a_terminal(node: Node, protocol: str, sized: bool) -> 
         container,
         "sh",
         "-c",
-        "stty size; tty; read line; echo got $line",
+        f"{UNTIL_SIZED if sized else 'stty size'}; tty; read line; echo got $line",
         stdin=True,
         tty=True,
     )
