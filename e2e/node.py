@@ -6,6 +6,7 @@ Only shortens requests; every check stays in the tests.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -135,6 +136,22 @@ def said(client: Client, container_id: str) -> str:
     """Wait for the end of a container and return what it wrote."""
     path = client.wait_exited(container_id).log_path
     return "".join(f"{line.text}\n" for line in log_lines(path))
+
+
+def heard(client: Client, container_id: str, *, lines: int) -> str:
+    """Wait until a container has written so many lines, stop it, and return all that it wrote.
+
+    Raises:
+        TimeoutError: it wrote less.
+    """
+    path = client.status(container_id).log_path
+    deadline = time.monotonic() + 30
+    while len(log_lines(path)) < lines:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{container_id} wrote less than {lines} lines in 30 s")
+        time.sleep(0.02)
+    client.stop(container_id)
+    return said(client, container_id)
 
 
 @contextmanager
