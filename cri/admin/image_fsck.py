@@ -13,7 +13,7 @@ from cri.admin.parts import AdminParts
 from cri.admin.texts import seconds
 from image.errors import ImageError
 from image.model.records import ARCHIVE, ImageRecord
-from image.store.fsck import Item, items_of
+from image.store.fsck import Damage, Item, items_of
 
 SCHEMA = "lading.image-fsck/v1"
 
@@ -31,11 +31,11 @@ async def check_images(
     total = sum(item.size_bytes for item in items)
     keepers, damaged, done = Keepers(parts, report), [], 0
     for position, item in enumerate(items, start=1):
-        cause = await parts.store.examine(item)
+        damage = await parts.store.examine(item)
         done += item.size_bytes
-        if cause:
-            damaged.append((item, cause))
-            yield _damage_fields(item, cause, images, keepers)
+        if damage is not None:
+            damaged.append((item, damage))
+            yield _damage_fields(item, damage.cause, images, keepers)
         yield {
             "schema": SCHEMA,
             "event": "progress",
@@ -90,14 +90,14 @@ def _damage_fields(
 
 
 async def _repair_all(
-    parts: AdminParts, damaged: list[tuple[Item, str]], images: dict[str, ImageRecord]
+    parts: AdminParts, damaged: list[tuple[Item, Damage]], images: dict[str, ImageRecord]
 ) -> AsyncGenerator[dict[str, object], None]:
     """Mend indexes, take all other damage out with its images, hold what is intact, and pull each again.
 
     All of them first: as long as one image has a damaged layer, the store counts it as present.
     """
     trouble = dict.fromkeys((one for item, _ in damaged for one in item.images), "")
-    fetched = [item for item, cause in damaged if not await _renewed(parts, item, cause)]
+    fetched = [item for item, damage in damaged if not await _renewed(parts, item, damage)]
     for item in [one for one in fetched if _is_lost_without_archive(one, images)]:
         trouble.update(
             (one, "came from an archive; remove it and import that again") for one in item.images
@@ -131,9 +131,9 @@ def _is_lost_without_archive(item: Item, images: dict[str, ImageRecord]) -> bool
     return any(images[one].source == ARCHIVE for one in item.images)
 
 
-async def _renewed(parts: AdminParts, item: Item, cause: str) -> bool:
+async def _renewed(parts: AdminParts, item: Item, damage: Damage) -> bool:
     """Make an index again, if that is all that is damaged; tell whether it helped."""
-    if item.kind != "layer" or not cause.startswith("its index"):
+    if not damage.is_of_index:
         return False
     try:
         await parts.store.renew(item.digest)

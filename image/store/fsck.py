@@ -24,6 +24,16 @@ from image.store.tree_record import CONTENT, tree_damage
 _CHUNK = 1 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong with something."""
+
+    cause: str
+    """In a few words."""
+    is_of_index: bool = False
+    """Whether it is a layer's index alone, which can be made again: its tar is whole."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
     """One thing to look at."""
@@ -62,20 +72,21 @@ def items_of(root: Path, images: Iterable[ImageRecord], report: DiskReport) -> t
     return (*blobs, *sorted(found, key=lambda item: item.size_bytes))
 
 
-def damage_of(item: Item) -> str:
-    """Return what is wrong with an item in a few words; empty when nothing is."""
+def damage_of(item: Item) -> Damage | None:
+    """Return what is wrong with an item, None when nothing is."""
     try:
-        if item.kind != "layer":
-            return _wrong_digest(item.path, item.digest)
-        if item.layer_kind == KIND:
+        if item.kind == "layer" and item.layer_kind == KIND:
             return _tar_damage(item)
-        return _tree_damage(item)
+        wrong = (
+            _tree_damage(item) if item.kind == "layer" else _wrong_digest(item.path, item.digest)
+        )
     except FileNotFoundError as error:
-        return f"{_name(error, item)} is missing"
+        wrong = f"{_name(error, item)} is missing"
     except OSError as error:
-        return f"{_name(error, item)} cannot be read: {error.strerror}"
+        wrong = f"{_name(error, item)} cannot be read: {error.strerror}"
     except (ValueError, AttributeError):
-        return "its record cannot be read"
+        wrong = "its record cannot be read"
+    return Damage(wrong) if wrong else None
 
 
 def _blob(root: Path, digest: str, kind: str, images: list[str]) -> Item:
@@ -100,14 +111,22 @@ def _once(images: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(images))
 
 
-def _tar_damage(item: Item) -> str:
-    if not stat.S_ISREG(os.lstat(item.path / INDEX).st_mode):
-        return "its index is no file"
+def _tar_damage(item: Item) -> Damage | None:
     if not is_tar_of(item.path / TAR, item.expected):
-        return "its tar has another digest than it must"
-    recorded = json.loads((item.path / RECORD).read_bytes()).get("index_sha256", "")
-    wrong = recorded and _wrong_digest(item.path / INDEX, f"sha256:{recorded}")
-    return f"its index {wrong}" if wrong else ""
+        return Damage("its tar has another digest than it must")
+    wrong = _index_damage(item)
+    return Damage(f"its index {wrong}", is_of_index=True) if wrong else None
+
+
+def _index_damage(item: Item) -> str:
+    path = item.path / INDEX
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return "is no file"
+    except FileNotFoundError:
+        return "is missing"
+    recorded: str = json.loads((item.path / RECORD).read_bytes()).get("index_sha256", "")
+    return _wrong_digest(path, f"sha256:{recorded}") if recorded else ""
 
 
 def _tree_damage(item: Item) -> str:

@@ -21,7 +21,7 @@ from image.model.records import FilesystemUsage, ImageRecord
 from image.store.blob_flights import BlobFlights
 from image.store.disk_report import DiskReport
 from image.store.disk_trouble import is_disk_full
-from image.store.fsck import Item
+from image.store.fsck import Damage, Item
 from image.store.image_commit import ImageCommit
 from image.store.layer_choice import LayerChoice
 from image.store.layer_claims import ClaimState
@@ -185,8 +185,8 @@ class ImageStore:
         """Note that suspects were looked at."""
         await asyncio.to_thread(self._files.settle, digests)
 
-    async def examine(self, item: Item) -> str:
-        """Return what is wrong with something that images need, empty when nothing is, or it is gone."""
+    async def examine(self, item: Item) -> Damage | None:
+        """Return what is wrong with something that images need, None when nothing is, or it is gone."""
         return await asyncio.to_thread(self._files.examine, item)
 
     async def renew(self, chain_id: str) -> None:

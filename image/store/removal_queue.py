@@ -47,12 +47,6 @@ class RemovalQueue:
         with self._changed:
             return self._changed.wait_for(lambda: not self._works, seconds)
 
-    @property
-    def pending(self) -> frozenset[str]:
-        """Names of what is not deleted yet."""
-        with self._changed:
-            return frozenset(path.name for path in self._waiting)
-
     def _work(self) -> None:
         while (path := self._first()) is not None:
             try:

@@ -21,7 +21,7 @@ from image.store.disk_report import DiskReport
 from image.store.disk_trouble import disk_told
 from image.store.documents import Documents
 from image.store.erofs_layers import ErofsLayers
-from image.store.fsck import Item, damage_of
+from image.store.fsck import Damage, Item, damage_of
 from image.store.image_commit import ImageCommit
 from image.store.image_index import ImageIndex
 from image.store.layer_choice import choose_layers
@@ -298,13 +298,13 @@ class StoreFiles:
 
     # What is damaged ------------------------------------------------------------------------
 
-    def examine(self, item: Item) -> str:
+    def examine(self, item: Item) -> Damage | None:
         """Return what is wrong with something that images need; nothing is when it was removed meanwhile."""
         is_layer = item.kind == "layer"
         with self._held(*((item.digest,) if is_layer else ())) as here:
-            cause = damage_of(item) if here else ""
+            damage = damage_of(item) if here else None
         gone = all(self.catalogue.by_id(image_id) is None for image_id in item.images)
-        return "" if gone and not is_layer else cause
+        return None if gone and not is_layer else damage
 
     def settle(self, digests: frozenset[str]) -> None:
         """Note that contents were looked at."""

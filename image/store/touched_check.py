@@ -14,7 +14,7 @@ from typing import Protocol
 from image.errors import ImageError
 from image.model.records import ImageRecord
 from image.store.disk_report import DiskReport
-from image.store.fsck import Item, items_of
+from image.store.fsck import Damage, Item, items_of
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Checkable(Protocol):
     async def settle(self, digests: frozenset[str]) -> None:
         """Note that contents were looked at."""
 
-    async def examine(self, item: Item) -> str:
+    async def examine(self, item: Item) -> Damage | None:
         """Return what is wrong with one of them."""
 
     async def renew(self, chain_id: str) -> None:
@@ -87,17 +87,17 @@ async def check_touched(store: Checkable) -> None:
 
 async def _check(store: Checkable, item: Item) -> bool:
     """Look at one thing and take it out if it is damaged; tell whether it was."""
-    cause = await store.examine(item)
-    if not cause:
+    damage = await store.examine(item)
+    if damage is None:
         return False
     names = {record.id: record for record in store.list_images()}
     affected = [names[one] for one in item.images if one in names]
     shown = ", ".join((one.repo_tags or one.repo_digests or (one.id,))[0] for one in affected)
-    if item.kind == "layer" and cause.startswith("its index"):
+    if damage.is_of_index:
         await store.renew(item.digest)
-        log.warning("layer %s of %s: %s; it was made again", item.digest, shown, cause)
+        log.warning("layer %s of %s: %s; it was made again", item.digest, shown, damage.cause)
         return True
-    log.error("%s %s of %s is damaged: %s; pull again", item.kind, item.digest, shown, cause)
+    log.error("%s %s of %s is damaged: %s; pull again", item.kind, item.digest, shown, damage.cause)
     if item.kind == "layer":
         await store.condemn(item.digest)
     else:

@@ -11,7 +11,7 @@ from cri.tests.admin.conftest import APP, BASE, TWO, WEB, Site
 from image.errors import NotFound
 from image.model.digest import digest_hex, parse_digest
 from image.model.records import ARCHIVE
-from image.store.fsck import Item
+from image.store.fsck import Damage, Item
 
 
 def spoil(site: Site, name: str) -> None:
@@ -86,8 +86,9 @@ async def test_an_index_is_made_again_without_a_pull(
     renewed: list[str] = []
     top = site.image(WEB).layers[-1].chain_id
 
-    async def examine(item: Item) -> str:
-        return "its index has another digest" if item.digest == top else ""
+    async def examine(item: Item) -> Damage | None:
+        wrong = Damage("its index has another digest", is_of_index=True)
+        return wrong if item.digest == top else None
 
     async def renew(chain_id: str) -> None:
         renewed.append(chain_id)

@@ -8,12 +8,13 @@ import pytest
 from image.errors import Unavailable
 from image.model.records import ImageRecord
 from image.store.disk_report import DiskReport
-from image.store.fsck import Item
+from image.store.fsck import Damage, Item
 from image.store.image_store import ImageStore
 from image.store.touched_check import check_touched
 from image.tests.store.image_making import add_image, commit_of, layer, publish_missing
 
 BASE, TOP = layer("base"), layer("top")
+INDEX_DAMAGE = Damage("its index has another digest", is_of_index=True)
 
 
 class Scripted:
@@ -23,7 +24,7 @@ class Scripted:
         self.root = root
         self._records = records
         self._report = report
-        self.causes: dict[str, str] = {}
+        self.damage: dict[str, Damage] = {}
         self.error: Exception | None = None
         self.did: list[tuple[str, str]] = []
         self.settled: frozenset[str] = frozenset()
@@ -42,8 +43,8 @@ class Scripted:
     async def settle(self, digests: frozenset[str]) -> None:
         self.settled = digests
 
-    async def examine(self, item: Item) -> str:
-        return self.causes.get(item.kind, "")
+    async def examine(self, item: Item) -> Damage | None:
+        return self.damage.get(item.kind)
 
     async def renew(self, chain_id: str) -> None:
         self.did.append(("renew", chain_id))
@@ -82,9 +83,12 @@ async def test_an_index_is_made_again_and_all_else_taken_out(
 ) -> None:
     (record,) = scripted.list_images()
     chain = record.layers[0].chain_id
-    scripted.causes = {"layer": "its index has another digest"}
+    scripted.damage = {"layer": INDEX_DAMAGE}
     await check_touched(scripted)
-    scripted.causes = {"layer": "its tar is missing", "config": "is missing"}
+    scripted.damage = {
+        "layer": Damage("its tar is missing"),
+        "config": Damage("is missing"),
+    }
     await check_touched(scripted)
     assert scripted.did == [("renew", chain), ("remove", record.id), ("condemn", chain)]
     assert "of a.test/app:1 is damaged: its tar is missing" in caplog.text
@@ -93,7 +97,7 @@ async def test_an_index_is_made_again_and_all_else_taken_out(
 async def test_what_cannot_be_looked_at_stays_a_suspect(
     scripted: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scripted.causes = {"layer": "its index has another digest"}
+    scripted.damage = {"layer": INDEX_DAMAGE}
     scripted.error = Unavailable("disk", "does not answer")
     await check_touched(scripted)
     assert scripted.settled == frozenset()
