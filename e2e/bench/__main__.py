@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import time
 from contextlib import ExitStack
 from operator import itemgetter
 from pathlib import Path
@@ -18,7 +19,14 @@ from e2e.bench.big_images import IMAGES, big_registry, blob_path, layer_blobs, r
 from e2e.bench.bounds import bound_of, measured_rates
 from e2e.bench.contender import NAMES, Contender, start_contender
 from e2e.bench.image_measurements import fill_node, image_life
-from e2e.bench.measurements import Surroundings, big_list, memory, pod_cycle, pods_in_parallel
+from e2e.bench.measurements import (
+    SETTLE_SECONDS,
+    Surroundings,
+    big_list,
+    memory,
+    pod_cycle,
+    pods_in_parallel,
+)
 from e2e.bench.results import BOUND, Results, as_json, as_markdown, as_text
 from e2e.bench.streaming_measurements import StreamingPod, exec_latency, idle_sessions, throughput
 from e2e.cgroup_setup import cgroups_for
@@ -84,6 +92,7 @@ def measure_pods(
     """Measure lives of pods and their memory; the first round is warm-up and is dropped."""
     for number in range(options.rounds + 1):
         for contender in contenders:
+            time.sleep(SETTLE_SECONDS)
             measured = pod_cycle(contender, place, f"{contender.name}-r{number}")
             if number > 0:
                 results.add(contender.name, measured)
@@ -136,6 +145,7 @@ def measure_streams(
     pods = [StreamingPod(contender, place, f"{contender.name}-s") for contender in contenders]
     for _ in range(options.rounds):
         for pod in pods:
+            time.sleep(SETTLE_SECONDS)
             results.add(pod.contender.name, exec_latency(pod))
     for _ in range(options.streams):
         for pod in pods:

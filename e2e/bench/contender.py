@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from e2e.bench.memory import command_of
 from e2e.cri_client import Client
 from e2e.daemon import Lading
 from e2e.leftovers import own_processes
@@ -33,6 +34,14 @@ class Contender:
         """Return the daemon, its children and everything that works on its folders."""
         marked = {pid for pid, _ in own_processes(self.marks)}
         return marked | descendants(self.daemon.process.pid)
+
+    def waiting_workers(self) -> set[int]:
+        """Return the processes that are kept for the next pull."""
+        return {
+            pid
+            for pid in children(self.daemon.process.pid)
+            if any("image.worker" in word for word in command_of(pid))
+        }
 
     def time_start(self) -> float:
         """Restart the daemon and return the seconds from exec to its first Version answer."""

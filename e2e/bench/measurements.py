@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 WORKLOAD = ["/pause", "--idle"]
 Samples = dict[str, list[float]]
+SETTLE_SECONDS = 0.1
+"""Before a contender's turn: what the one before still cleans up after its answer must not be paid by the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,12 +143,14 @@ def pods_in_parallel(
 def memory(contender: Contender, place: Surroundings, name: str, pods: int) -> Samples:
     """Measure the memory of the daemon with all its helpers but no pod, and of idle pods.
 
-    What a pod costs is the growth of everything together, the daemon's own growth included.
+    What a pod costs is the growth of everything together, the daemon's own growth included. A worker that waits for the
+    next pull, for some minutes after the last, is told apart.
     """
-    before = total_megabytes(contender.processes(), WORKLOAD)
+    worker = total_megabytes(contender.waiting_workers(), WORKLOAD)
+    before = total_megabytes(contender.processes(), WORKLOAD) - worker
     running = [pod_up(contender, place, f"{name}-{number}", Stopwatch()) for number in range(pods)]
     time.sleep(2.0)
-    after = total_megabytes(contender.processes(), WORKLOAD)
+    after = total_megabytes(contender.processes() - contender.waiting_workers(), WORKLOAD)
     daemon = pss_kilobytes(contender.daemon.process.pid) / 1024
     for pod in running:
         pod_down(contender, pod, Stopwatch())
@@ -154,6 +158,7 @@ def memory(contender: Contender, place: Surroundings, name: str, pods: int) -> S
         "MB per idle pod": [(after - before) / pods],
         "MB of daemon": [before],
         "MB of daemon with pods": [daemon],
+        "MB of a worker that waits": [worker],
     }
 
 
