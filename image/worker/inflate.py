@@ -5,8 +5,8 @@ gzip members or zstd frames in a row are one stream, as RFC 1952 and RFC 8878 ha
 registries hold layers whose type is wrong, and every other runtime goes by the bytes.
 """
 
-import io
 from collections.abc import Callable
+from typing import IO, cast
 
 import zstandard
 from isal import igzip_lib
@@ -41,23 +41,17 @@ class _Rewound:
         return first or self._source.read_chunk()
 
 
-class _File(io.RawIOBase):
-    """A source in the form of a file, for the zstd reader."""
+class _File:
+    """A source in the form that the zstd reader wants: it reads, and nothing else."""
 
     def __init__(self, source: ByteSource) -> None:
-        super().__init__()
         self._source = source
-        self._chunk = b""
+        self._rest = b""
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # the C code passes a memoryview
-        chunk = self._chunk or self._source.read_chunk()
-        size = min(len(buffer), len(chunk))
-        buffer[:size] = chunk[:size]
-        self._chunk = chunk[size:]
-        return size
+    def read(self, size: int, /) -> bytes:
+        chunk = self._rest or self._source.read_chunk()
+        self._rest = chunk[size:]
+        return chunk[:size]
 
 
 def inflated(source: ByteSource) -> ByteSource:
@@ -112,7 +106,7 @@ class _Zstd:
     def __init__(self, source: ByteSource) -> None:
         decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
         self._read: Callable[[int], bytes] = decompressor.stream_reader(
-            io.BufferedReader(_File(source), _ZSTD_CHUNK),
+            cast(IO[bytes], _File(source)),
             read_size=_ZSTD_CHUNK,
             read_across_frames=True,
         ).read

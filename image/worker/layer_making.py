@@ -7,6 +7,7 @@ below the staging directory alone.
 
 import asyncio
 import contextlib
+import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -94,6 +95,7 @@ class LayerMaking:
         self._subject = request.reference
         self._slots = asyncio.Semaphore(max(1, request.max_concurrent_downloads))
         self._uses: Counter[str] = Counter()
+        self._overlaps = True
 
     async def claim(self, layers: Sequence[PlannedLayer]) -> dict[str, str]:
         """Ask the daemon which of the layers are this pull's to make; their states by chain id."""
@@ -109,6 +111,9 @@ class LayerMaking:
             OSError: the disk is full or broken.
         """
         self._uses = Counter(layer.record.digest for layer in layers)
+        made = sum(state == ClaimState.YOURS for state in states.values())
+        at_once = min(made, self._request.max_concurrent_downloads)
+        self._overlaps = at_once < len(os.sched_getaffinity(0))
         try:
             async with asyncio.TaskGroup() as group:
                 for layer in layers:
@@ -149,6 +154,7 @@ class LayerMaking:
             parse_digest(layer.record.diff_id),
             self._request.max_layer_bytes,
             layer.progress,
+            overlaps=self._overlaps,
         )
         async with contextlib.aclosing(self._fetch(layer.descriptor)) as download:
             await pipeline.run(download)

@@ -1,21 +1,19 @@
 """One layer from the registry's bytes to a filled tree: download, inflate, hash and extract at the same time.
 
-Promise: the tar that was extracted has the diff id that the config names, or the layer fails; output is counted
-against the limit before it is used. The first real cause of a failure is the one told. Runs two threads per layer.
+Promise: the tar that was extracted has the diff id that the config names, or the layer fails (`verified_tar`). The first
+real cause of a failure is the one told. Runs one thread per layer, or two that overlap.
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 
-from image.errors import FailedPrecondition, ResourceExhausted
-from image.model.digest import Digest, digest_algorithm
+from image.errors import FailedPrecondition
+from image.model.digest import Digest
 from image.store.layer_store import LayerBuilder
 from image.store.tar_headers import TarError
-from image.store.tar_stream import ByteSource
 from image.worker.byte_pipe import BytePipe, PipeAbandonedError
-from image.worker.inflate import InflateError, inflated
 from image.worker.progress import LayerProgress
+from image.worker.verified_tar import VerifiedTar
 
 
 class LayerPipeline:
@@ -28,14 +26,23 @@ class LayerPipeline:
         diff_id: Digest,
         max_bytes: int,
         progress: LayerProgress,
+        *,
+        overlaps: bool = True,
     ) -> None:
+        """Take what is to be made; `overlaps`: inflate and fill in two threads.
+
+        One thread takes less work, as bytes are hashed and written where they were made; two are faster where
+        processors have nothing else to do.
+        """
         self._subject = subject
         self._builder = builder
-        self._diff_id = diff_id
-        self._max_bytes = max_bytes
         self._progress = progress
+        self._overlaps = overlaps
         self._packed = BytePipe()
         self._plain = BytePipe()
+        self._tar = VerifiedTar(
+            subject, self._packed, diff_id, max_bytes=max_bytes, note=progress.extracted
+        )
         self._refusal: FailedPrecondition | None = None
         self._broken: BaseException | None = None
 
@@ -49,8 +56,9 @@ class LayerPipeline:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._feed(download), name="feed")
-                group.create_task(asyncio.to_thread(self._guard, self._inflate), name="inflate")
                 group.create_task(asyncio.to_thread(self._guard, self._fill), name="fill")
+                if self._overlaps:
+                    group.create_task(asyncio.to_thread(self._guard, self._inflate), name="inflate")
         except BaseExceptionGroup as failures:
             cause = first_cause(failures)
             if isinstance(cause, PipeAbandonedError) and self._broken is not None:
@@ -107,49 +115,18 @@ class LayerPipeline:
                 raise
 
     def _inflate(self) -> None:
-        digest = hashlib.new(digest_algorithm(self._diff_id))
-        total = 0
-        try:
-            for chunk in _chunks_of(inflated(self._packed)):
-                total += len(chunk)
-                if total > self._max_bytes:
-                    raise ResourceExhausted(
-                        self._subject,
-                        f"layer is larger than {self._max_bytes} bytes",
-                        remedy="raise max_layer_bytes if the image is trusted",
-                        reason="LayerTooLarge",
-                    )
-                self._plain.write(chunk)
-                digest.update(chunk)
-                self._progress.extracted(total)
-        except InflateError as error:
-            raise FailedPrecondition(self._subject, str(error), reason="InvalidLayer") from error
-        self._compare(digest.hexdigest())
+        while chunk := self._tar.read_chunk():
+            self._plain.write(chunk)
+        # Only here: a tree is complete only if its tar was the right one.
         self._plain.end()
-
-    def _compare(self, found: str) -> None:
-        # Before the pipe is ended: a tree is complete only if its tar was the right one.
-        if found != self._diff_id.partition(":")[2]:
-            raise FailedPrecondition(
-                self._subject,
-                "layers from manifest don't match image configuration: unpacked content has"
-                f" another digest than {self._diff_id}",
-                remedy="push the image again",
-                reason="DiffIdMismatch",
-            )
 
     def _fill(self) -> None:
         try:
-            self._builder.fill(self._plain)
+            self._builder.fill(self._plain if self._overlaps else self._tar)
         except TarError as error:
             raise FailedPrecondition(
                 self._subject, f"layer is refused: {error}", reason="InvalidLayer"
             ) from error
-
-
-def _chunks_of(source: ByteSource) -> Iterator[bytes]:
-    while chunk := source.read_chunk():
-        yield chunk
 
 
 def first_cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -20,8 +20,9 @@ DIFF_ID = sha256_digest(TAR)
 
 
 class Site:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, overlaps: bool) -> None:
         self.path = path
+        self.overlaps = overlaps
         self.events: list[PullEvent] = []
 
     async def run(
@@ -35,9 +36,9 @@ class Site:
         tree = LayerTree(self.path / "layer", UnpackLimits())
         progress = LayerProgress("abc", len(blob), self.events.append)
         try:
-            await LayerPipeline("app, layer x", tree, diff_id, max_bytes, progress).run(
-                _download(blob, error)
-            )
+            await LayerPipeline(
+                "app, layer x", tree, diff_id, max_bytes, progress, overlaps=self.overlaps
+            ).run(_download(blob, error))
         finally:
             tree.close()
 
@@ -49,9 +50,9 @@ async def _download(blob: bytes, error: ImageError | None) -> AsyncIterator[byte
         raise error
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+@pytest.fixture(params=[True, False], ids=["two threads", "one thread"])
+def site(tmp_path: Path, request: pytest.FixtureRequest) -> Site:
+    return Site(tmp_path, overlaps=bool(request.param))
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
