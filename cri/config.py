@@ -126,7 +126,9 @@ class ImageSettings:
         30, "name, TCP and TLS; 5 for mirrors, dial_timeout in hosts.toml overrides both"
     )
     first_byte_timeout_seconds: int = setting(
-        60, "from a request to the head of its answer; cold storage behind a registry takes 30"
+        60,
+        "from a request to the head of its answer; cold storage behind a registry takes 30;"
+        " 10 for a mirror's manifest while there is another place to ask",
     )
     min_bytes_per_second: int = setting(
         1024, "below any usable line; a download that is slower over a window is resumed elsewhere"

@@ -18,6 +18,9 @@ DEFAULT_DIRECTORY = "_default"
 MIRROR_SECONDS = 5.0
 """To connect to a mirror that has no dial_timeout: there is another place to ask."""
 
+MIRROR_ANSWER_SECONDS = 10.0
+"""For a mirror's first answer about a manifest, as long as there is another place to ask."""
+
 _HUB_HOST = "registry-1.docker.io"
 """Where the registry of `docker.io` really answers."""
 

@@ -42,9 +42,9 @@ class TransportLimits:
         """Say that connecting took longer than `seconds`."""
         return f"no connection within {seconds:g} s"
 
-    def no_answer(self) -> str:
-        """Say that the first byte did not come in time."""
-        return f"connected, but no answer for {self.first_byte:g} s"
+    def no_answer(self, seconds: float) -> str:
+        """Say that the first byte did not come within `seconds`."""
+        return f"connected, but no answer for {seconds:g} s"
 
     def no_byte(self) -> str:
         """Say that a body has stopped."""

@@ -56,8 +56,11 @@ class EndpointCaller:
         headers: Headers = (),
         accepted: tuple[int, ...] = (200,),
         method: Method = "GET",
+        answer_timeout: float | None = None,
     ) -> AsyncIterator[HttpResponse]:
         """GET or HEAD `url` of `endpoint` and hold the answer open.
+
+        With an `answer_timeout` its head must come in so many seconds, if that is less than usual.
 
         Raises:
             EndpointFailure: no answer, or a status that is not in `accepted`.
@@ -67,10 +70,14 @@ class EndpointCaller:
             scope=f"repository:{endpoint.repository_of(reference)}:pull",
             credential=credential,
         )
+
+        def made(authorization: str | None) -> Request:
+            request = _request(endpoint, url, headers, authorization, method)
+            return replace(request, answer_timeout=answer_timeout)
+
         offered = None if endpoint.is_foreign else self._authorization.known_header(audience)
         async with contextlib.AsyncExitStack() as open_answers:
-            request = _request(endpoint, url, headers, offered, method)
-            response = await self._sent(open_answers, endpoint, request)
+            response = await self._sent(open_answers, endpoint, made(offered))
             # a challenge of whoever we were redirected to is not the endpoint's (rule C1)
             is_its_own = response.origin == endpoint.origin and not endpoint.is_foreign
             if response.status == 401 and is_its_own:
@@ -79,8 +86,7 @@ class EndpointCaller:
                 if answer is None:
                     raise _unexpected(endpoint, response, body)
                 await open_answers.aclose()
-                request = _request(endpoint, url, headers, answer, method)
-                response = await self._sent(open_answers, endpoint, request)
+                response = await self._sent(open_answers, endpoint, made(answer))
             if response.status not in accepted:
                 raise _unexpected(endpoint, response, await response.read_capped(MAX_ERROR_BODY))
             yield response

@@ -61,6 +61,11 @@ class EndpointRounds:
         self._asked_at = asyncio.get_running_loop().time()
         return self._current
 
+    @property
+    def has_others(self) -> bool:
+        """Whether this is the first round and it has more endpoints: the current one is not worth a long wait."""
+        return not self._rounds and bool(self._waiting)
+
     def note_success(self) -> None:
         """Record that the current endpoint served the request."""
         if self._current is not None:

@@ -50,6 +50,8 @@ class Request:
     method: str = "GET"
     tls: TlsRules = DEFAULT_TLS
     dial_timeout: float | None = None
+    answer_timeout: float | None = None
+    """Seconds to the head of the answer, where the transport's own limit is longer than the answer is worth."""
     proxy: str = field(default="", repr=False)
     """For this request and what it is redirected to; empty for what the transport's rules say."""
 
@@ -204,7 +206,8 @@ class HttpTransport:
         context = await self._tls.context_for(request.tls) if target.is_encrypted else True
         dial = request.dial_timeout or self._limits.connect
         proxy = request.proxy or self._proxy.proxy_for(target)
-        sending = _Sending()
+        longest = self._limits.first_byte
+        sending = _Sending(min(longest, request.answer_timeout or longest))
         try:
             async with asyncio.timeout(dial) as sending.deadline:
                 return await self._session.request(
@@ -220,7 +223,7 @@ class HttpTransport:
                 )
         except TimeoutError as error:
             if sending.is_sent:
-                text, remedy = self._limits.no_answer(), FIRST_BYTE_REMEDY
+                text, remedy = self._limits.no_answer(sending.first_byte), FIRST_BYTE_REMEDY
             else:
                 text, remedy = self._limits.no_connection(dial), CONNECT_REMEDY
             raise _failure(request, text, remedy=remedy) from error
@@ -236,13 +239,14 @@ class HttpTransport:
         """Start the budget of the first byte when the request is out, whatever connecting took."""
         sending: _Sending = context.trace_request_ctx
         sending.is_sent = True
-        sending.deadline.reschedule(asyncio.get_running_loop().time() + self._limits.first_byte)
+        sending.deadline.reschedule(asyncio.get_running_loop().time() + sending.first_byte)
 
 
 class _Sending:
     """A request on its way: which budget runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_byte: float) -> None:
+        self.first_byte = first_byte
         self.deadline = asyncio.timeout(None)
         self.is_sent = False
 

@@ -24,7 +24,7 @@ from image.model.reference import Reference
 from image.model.schema1 import Schema1Manifest, canonical_payload
 from image.model.validate import check_manifest_usable
 from image.protocol.endpoint_outcome import EndpointFailure, FailureKind, Outcome
-from image.protocol.mirror_rules import Endpoint
+from image.protocol.mirror_rules import MIRROR_ANSWER_SECONDS, Endpoint
 from image.registry.credential_source import CredentialSource
 from image.registry.endpoint_caller import EndpointCaller, manifest_url
 from image.registry.endpoint_rounds import EndpointRounds, Habits
@@ -149,6 +149,7 @@ class ManifestResolver:
             credential=await self._credentials.credential_of(endpoint),
             headers=_ACCEPT,
             method="HEAD",
+            answer_timeout=None if endpoint.is_origin else MIRROR_ANSWER_SECONDS,
         )
         async with call as response:
             return parse_digest(response.header("Docker-Content-Digest"))
@@ -188,7 +189,8 @@ class ManifestResolver:
         while True:
             endpoint = await rounds.wait_next()
             try:
-                found = await self._fetch_from(endpoint, subject, digest, expected)
+                patience = MIRROR_ANSWER_SECONDS if rounds.has_others else None
+                found = await self._fetch_from(endpoint, subject, digest, expected, patience)
             except EndpointFailure as failure:
                 rounds.note_failure(failure.outcome)
             else:
@@ -201,6 +203,7 @@ class ManifestResolver:
         subject: str,
         digest: Digest | None,
         expected: Descriptor | None,
+        patience: float | None,
     ) -> _Document:
         reference = self._reference
         call = self._caller.get(
@@ -209,6 +212,7 @@ class ManifestResolver:
             reference=reference,
             credential=await self._credentials.credential_of(endpoint),
             headers=_ACCEPT,
+            answer_timeout=patience,
         )
         async with call as response:
             try:

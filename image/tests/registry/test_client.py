@@ -14,6 +14,7 @@ from image.model.records import RegistryAuth
 from image.model.reference import parse_reference
 from image.model.validate import check_diff_ids, check_image_consistent, check_os_compatible
 from image.protocol.circuit_breaker import Circuit
+from image.registry import resolve
 from image.registry.client import RegistryClient
 from image.registry.endpoint_health import EndpointHealth
 from image.registry.node_knowledge import NodeKnowledge
@@ -68,6 +69,28 @@ async def test_change_of_hosts_toml_needs_no_restart(
                 await pull(client, "127.0.0.1:1/team/app:v1")
             write_hosts("127.0.0.1:1", f'[host."{registry.url}"]\n')
             assert await pull(client, "127.0.0.1:1/team/app:v1")
+
+
+@pytest.mark.parametrize("by_head", [True, False])
+async def test_mirror_that_is_silent_costs_little_patience_once(
+    make_client: MakeClient,
+    write_hosts: WriteHosts,
+    monkeypatch: pytest.MonkeyPatch,
+    by_head: bool,
+) -> None:
+    monkeypatch.setattr(resolve, "MIRROR_ANSWER_SECONDS", 0.1)
+    with FakeRegistry() as origin, FakeRegistry() as mirror:
+        pushed = origin.push_image("team/app", "v1", layers=LAYERS)
+        mirror.add_fault(Fault(kind="silence", on="manifest", times=-1))
+        mirror.add_fault(Fault(kind="silence", on="head manifest", times=-1))
+        write_hosts(origin.host, f'server = "{origin.url}"\n[host."{mirror.url}"]\n')
+        async with make_client(stall=600.0) as client:
+            reference = parse_reference(f"{origin.host}/team/app:v1")
+            if by_head:
+                assert await client.current_digest(reference, auth=None) is None
+            image = await client.resolve(reference, platform=AMD64, auth=None)
+        assert image.manifest_digest == pushed.digest
+        assert len(mirror.requests) == 1
 
 
 async def test_lying_mirrors_are_forgotten_in_time(

@@ -41,6 +41,16 @@ async def test_every_endpoint_is_asked_once_in_each_round() -> None:
         await state.wait_next()
 
 
+async def test_only_who_is_followed_in_the_first_round_has_others() -> None:
+    state = rounds(MIRROR, ORIGIN)
+    seen = []
+    for _ in range(4):
+        await state.wait_next()
+        seen.append(state.has_others)
+        state.note_failure(failed(FailureKind.SERVER))
+    assert seen == [True, False, False, False]
+
+
 async def test_mirror_that_does_not_have_it_is_not_asked_again() -> None:
     state = rounds(MIRROR, ORIGIN)
     kinds = [FailureKind.NOT_FOUND, FailureKind.SERVER, FailureKind.SERVER]

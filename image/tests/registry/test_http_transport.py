@@ -124,6 +124,17 @@ async def test_server_that_never_answers_spends_the_budget_of_the_first_byte() -
     assert "first_byte_timeout_seconds" in outcome.remedy
 
 
+async def test_request_that_is_worth_less_patience_spends_only_that() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        request = Request(url=url, shown="it", answer_timeout=0.1)
+        async with transport(limits=TransportLimits(first_byte=60.0)) as door:
+            with pytest.raises(EndpointFailure) as caught:
+                async with door.request(request):
+                    pass
+    assert caught.value.outcome.text == "connected, but no answer for 0.1 s"
+
+
 async def test_handshake_that_hangs_spends_the_budget_of_connecting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         outcome = await fail(

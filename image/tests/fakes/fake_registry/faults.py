@@ -18,6 +18,7 @@ FaultKind = Literal[
     "wrong_range",
     "replace_body",
     "hang up",
+    "silence",
     "add_headers",
     "chunked",
     "http_1_0",
@@ -41,6 +42,7 @@ chunked: the body in chunks, with no length.
 http_1_0: an answer of HTTP/1.0 with no length, which ends with the connection.
 close_after: the right answer, after which the connection is closed without a word.
 hang up: the connection is closed without an answer.
+silence: there is no answer, until the registry closes.
 replace_body: `body` instead of the content, with its own right length.
 """
 

@@ -103,8 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         )
         answer = registry.routes.answer(parts.path, parts.query, headers)
         fault = registry.take_fault(f"head {answer.place}", parts.path)
-        if fault is not None and fault.kind == "hang up":
-            self.close_connection = True
+        if fault is not None and fault.kind in ("hang up", "silence"):
+            self._say_nothing(fault)
             return
         if fault is not None:
             answer = Answer(status=fault.status, headers=list(fault.headers))
@@ -145,8 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "close_after":
                 self._send(answer.status, answer.headers, answer.body)
                 self.close_connection = True
-            case "hang up":
-                self.close_connection = True
+            case "hang up" | "silence":
+                self._say_nothing(fault)
             case "status":
                 self._send(fault.status, list(fault.headers), fault.body)
             case "redirect":
@@ -174,6 +174,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self._drip(answer)
             case _:
                 self._break_off(answer, fault)
+
+    def _say_nothing(self, fault: Fault) -> None:
+        self.close_connection = True
+        if fault.kind == "silence":
+            self.server.registry.released.wait(STALL_LIMIT)
 
     def _send_late_range(self, answer: Answer) -> None:
         size, first = len(answer.whole), len(answer.whole) - len(answer.body) + 1
