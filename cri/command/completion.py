@@ -8,7 +8,12 @@ import json
 import os
 
 import click
-from click.shell_completion import BashComplete, add_completion_class, get_completion_class
+from click.shell_completion import (
+    BashComplete,
+    FishComplete,
+    add_completion_class,
+    get_completion_class,
+)
 
 from cri.command.exit_codes import ExitCode, exits
 
@@ -57,9 +62,18 @@ class _Bash(BashComplete):
         return words[1:], begun
 
 
+class _Fish(FishComplete):
+    """Completes as click does, but keeps what stands behind a comma in a description."""
+
+    source_template = FishComplete.source_template.replace(
+        'string split ","', 'string split --max 1 ","'
+    )
+
+
 def register() -> None:
-    """Put our way of completing for bash in the place of click's."""
+    """Put our ways of completing for bash and fish in the place of click's."""
     add_completion_class(_Bash)
+    add_completion_class(_Fish)
 
 
 @exits(asks_daemon=False)

@@ -18,6 +18,12 @@ def test_a_script_is_printed(shell: str, lading: CommandLine) -> None:
     assert (document["schema"], document["script"]) == ("lading.completion/v1", said.out)
 
 
+def test_fish_keeps_descriptions_whole(lading: CommandLine) -> None:
+    splits = [line for line in lading("completion", "fish").out.splitlines() if "split" in line]
+    assert splits
+    assert all('string split --max 1 ","' in line for line in splits)
+
+
 def test_another_shell_is_a_usage_error(lading: CommandLine) -> None:
     assert lading("completion", "tcsh").code == 2
 
