@@ -51,7 +51,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--starts", type=int, default=5, help="daemon starts")
     parser.add_argument("--streams", type=int, default=3, help="rounds of 256 MiB per stream")
     parser.add_argument("--images", default=",".join(names), help=f"of {', '.join(names)}")
-    parser.add_argument("--image-rounds", type=int, default=2, help="lives of each image")
+    parser.add_argument("--image-rounds", type=int, default=3, help="lives of each image")
     parser.add_argument("--image-scale", type=float, default=1.0, help="size of the big images")
     parser.add_argument("--image-containers", type=int, default=75, help="listed during pulls")
     parser.add_argument("--pid-mode", choices=sorted(PID_MODES), default="container")

@@ -6,6 +6,7 @@ Pure: numbers in, text out.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -47,8 +48,7 @@ LIMITS = {"ListContainers p99 while pulling": 20.0}
 def percentile(samples: Iterable[float], part: float) -> float:
     """Return the nearest-rank percentile of some samples."""
     ordered = sorted(samples)
-    rank = max(0, min(len(ordered) - 1, round(part * len(ordered) + 0.5) - 1))
-    return ordered[rank]
+    return ordered[max(0, math.ceil(part * len(ordered)) - 1)]
 
 
 @dataclass
