@@ -6,6 +6,8 @@ is in a v1 hierarchy. Only tests do this; the daemon explains the refusal instea
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -38,14 +40,19 @@ def cgroups_for(handler: str) -> Iterator[None]:
     if not hugetlb_blocks_crun() and not mounted("/proc/1/mountinfo"):
         yield
         return
-    HUGETLB.mkdir(exist_ok=True)
     mount = [str(system_tool("mount")), "-t", "cgroup", "-o", "hugetlb", "cgroup", str(HUGETLB)]
+    # The same lock as setup/with_hugetlb.sh: shared by all who use the directory.
+    users = os.open(HUGETLB.parent, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(users, fcntl.LOCK_SH)
+    HUGETLB.mkdir(exist_ok=True)
     subprocess.run(mount, check=True)
     try:
         yield
     finally:
         subprocess.run([system_tool("umount"), "-l", HUGETLB], check=False)
-        # Removing a directory also unmounts it in other namespaces: leave it if the host uses it.
-        if not mounted("/proc/1/mountinfo"):
-            with suppress(OSError):
+        # Removing a directory also unmounts it in other namespaces: leave it to the last, and to the host.
+        with suppress(OSError):
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not mounted("/proc/1/mountinfo"):
                 HUGETLB.rmdir()
+        os.close(users)
