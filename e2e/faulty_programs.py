@@ -7,6 +7,7 @@ test can change its mind while the daemon runs.
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 PLUGIN = """#!/bin/sh
@@ -30,7 +31,8 @@ for word in "$@"; do
   case $(cat "$(dirname "$0")/behaviour"):$word in
     fail:create) echo 'faulty runtime: the moon is too bright' >&2; exit 1 ;;
     garbage:create) echo 'this is not json'; exit 0 ;;
-    hang:create | hang-start:start) exec sleep 25 ;;
+    hang:create) touch "$(dirname "$0")/hangs"; exec sleep 25 ;;
+    hang-create:create | hang-start:start) touch "$(dirname "$0")/hangs"; exec sleep 100 ;;
   esac
 done
 exec REAL "$@"
@@ -57,6 +59,14 @@ def write_faulty_runtime(folder: Path, real: Path, behaviour: str) -> Path:
     """Write a runtime that works like the real one, except at `create`; return its path."""
     text = RUNTIME.replace("REAL", str(real))
     return write_program(folder / "odd-runtime", text, behaviour)
+
+
+def wait_hanging(folder: Path) -> None:
+    """Wait until the runtime in a folder has begun to hang."""
+    deadline = time.monotonic() + 60
+    while not (folder / "hangs").exists():
+        assert time.monotonic() < deadline, f"the runtime below {folder} was not asked to hang"
+        time.sleep(0.01)
 
 
 def write_faulty_network(folder: Path, behaviour: str) -> tuple[Path, Path]:

@@ -16,7 +16,7 @@ from cri.api import api_pb2
 from e2e.cri_client import Client
 from e2e.hanging_mount import hanging_mount
 from e2e.kubelet_requests import ContainerShape, container_config, pod_config
-from e2e.node import Node, log_lines, refusal, refused
+from e2e.node import Node, heard, refusal, refused
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 MISSING = grpc.StatusCode.NOT_FOUND
@@ -270,9 +270,8 @@ def test_output_need_not_be_text(each_node: Node) -> None:
     container_id = pod.shell(r"printf '\377\376\000x\n'; sleep 1000")
     answer = each_node.client.exec_sync(container_id, ["printf", r"\377\376\000"])
     assert answer.stdout == b"\xff\xfe\x00"
-    each_node.client.stop(container_id)
-    lines = log_lines(each_node.client.status(container_id).log_path)
-    assert lines[0].text.encode(errors="surrogateescape") == b"\xff\xfe\x00x"
+    text = heard(each_node.client, container_id, lines=1)
+    assert text.encode(errors="surrogateescape") == b"\xff\xfe\x00x\n"
 
 
 @pytest.mark.parametrize("command", [[], [""]])

@@ -23,6 +23,7 @@ from e2e.faulty_programs import (
     PLUGIN_FAULTS,
     RUNTIME_FAULTS,
     behave,
+    wait_hanging,
     write_faulty_network,
     write_faulty_runtime,
 )
@@ -31,6 +32,7 @@ from e2e.kubelet_requests import pod_config
 from e2e.leftovers import remove_pod_cgroups, take_snapshot, wait_clean
 from e2e.managed_process import StartFailed
 from e2e.node import Node, refusal, refused
+from e2e.own_node import wait_until
 from e2e.session import Session
 from e2e.tool_paths import runc
 
@@ -110,7 +112,7 @@ def test_pull_onto_a_small_disk_fails_and_frees_what_it_took(session: Session) -
         before = used_kilobytes(disk)
         with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNKNOWN, says="space"):
             node.client.pull(NGINX)
-        assert used_kilobytes(disk) < before + 512
+        wait_until(lambda: used_kilobytes(disk) < before + 512)
         assert node.client.version().runtime_name
 
 
@@ -149,7 +151,7 @@ def test_read_only_root_is_named_at_start(session: Session) -> None:
         places = (session.workspace, session.network, session.registry.rules)
         daemon = Lading(*places, instance="read-only", root=disk / "root")
         with pytest.raises(StartFailed, match="ended with"):
-            daemon.start(timeout=20)
+            daemon.start()
         assert str(disk) in daemon.process.tail()
         daemon.stop()
 
@@ -214,7 +216,7 @@ def test_hanging_network_plugin_holds_only_its_own_pod(session: Session) -> None
 
 def wait_no_process(folder: Path) -> None:
     """Wait until no program of a folder runs any more; the stand-ins end by themselves in 25 s."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 85
     while time.monotonic() < deadline:
         done = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, check=False)
         if done.returncode != 0:
@@ -281,6 +283,7 @@ def test_hanging_runtime_holds_only_its_own_container(session: Session) -> None:
         node.handler = ""
         with ThreadPoolExecutor(1) as pool:
             stuck = pool.submit(lambda: refusal(pod.create))
+            wait_hanging(folder)
             container_id = node.run(node.shape("fine")).started()
             assert node.client.exec_sync(container_id, ["true"]).exit_code == 0
             assert stuck.result(timeout=110) not in (None, grpc.StatusCode.UNIMPLEMENTED)
@@ -294,7 +297,7 @@ def test_hanging_runtime_cannot_keep_a_pod_from_ending(
     session: Session, verb: str, how: str
 ) -> None:
     folder = session.workspace.folder(f"runtime-hang-{verb}-{how.replace(' ', '-')}")
-    program = write_faulty_runtime(folder, runc(), "hang" if verb == "create" else "hang-start")
+    program = write_faulty_runtime(folder, runc(), f"hang-{verb}")
     with troubled_node(session, extra_handler(program)) as node:
         node.handler = "odd"
         pod = node.run()
@@ -302,7 +305,7 @@ def test_hanging_runtime_cannot_keep_a_pod_from_ending(
         call = (lambda: node.client.start(container_id)) if container_id else pod.create
         with ThreadPoolExecutor(1) as pool:
             stuck = pool.submit(lambda: refusal(call))
-            time.sleep(0.5)
+            wait_hanging(folder)
             begin = time.monotonic()
             if how == "stop container" and container_id:
                 node.client.stop(container_id, timeout=2)
@@ -312,5 +315,5 @@ def test_hanging_runtime_cannot_keep_a_pod_from_ending(
                 assert node.client.pods() == []
             else:
                 node.client.stop_pod(pod.id)
-            assert time.monotonic() - begin < 15, "it waited for the runtime, which sleeps 25 s"
-            assert stuck.result(timeout=5) == grpc.StatusCode.FAILED_PRECONDITION
+            assert time.monotonic() - begin < 30, "it waited for the runtime, which sleeps 100 s"
+            assert stuck.result(timeout=60) == grpc.StatusCode.FAILED_PRECONDITION

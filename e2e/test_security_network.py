@@ -19,7 +19,7 @@ from cri.api import api_pb2
 from e2e.daemon import Lading
 from e2e.images.layer import GZIP, Layer, compress, digest_of, regular
 from e2e.kubelet_requests import ContainerShape, pod_config
-from e2e.looking_inside import bundle_of, of_image, output
+from e2e.looking_inside import bundle_of, of_image, output, wait_executed
 from e2e.made_images import SHELL, made_image
 from e2e.node import Node, refused
 from e2e.session import Session
@@ -187,6 +187,7 @@ def test_j1_file_above_ten_mebibytes_is_refused_and_one_below_is_read(
             if fits:
                 container_id = pod.create_changed(of_image, ContainerShape(image=image))
                 node.client.start(container_id)
+                wait_executed(node, container_id)
                 assert output(node, container_id, "grep", "^Uid", "/proc/1/status").split()[1] == (
                     "77"
                 )
@@ -215,9 +216,9 @@ def test_j2_endless_range_is_refused_at_once(node: Node, field: str, cpus: str) 
     with refused(INVALID):
         node.client.runtime.UpdateContainerResources(
             api_pb2.UpdateContainerResourcesRequest(container_id=container_id, linux=resources),
-            timeout=20,
+            timeout=60,
         )
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 60  # hours, if it were written out
 
 
 @pytest.mark.parametrize(
