@@ -79,7 +79,7 @@ class Client:
         self.runtime.StartContainer(request, timeout=DEADLINE)
 
     def exec_sync(
-        self, container_id: str, command: Sequence[str], timeout: int = 20
+        self, container_id: str, command: Sequence[str], timeout: int = 60
     ) -> api_pb2.ExecSyncResponse:
         """Run a command in a container and wait for its end."""
         request = api_pb2.ExecSyncRequest(container_id=container_id, cmd=command, timeout=timeout)
@@ -155,10 +155,10 @@ class Client:
 
 
 def answers(address: str) -> bool:
-    """Tell whether a runtime answers Version at an address."""
+    """Tell whether a runtime answers Version at an address; one that is not there is known at once."""
     with connected(address) as client:
         try:
-            return bool(client.version(timeout=0.5).runtime_name)
+            return bool(client.version(timeout=30.0).runtime_name)
         except grpc.RpcError:
             return False
 

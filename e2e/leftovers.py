@@ -155,7 +155,7 @@ def wait_clean(
     before: Snapshot, workspace: Workspace, network: PodNetwork, ids: Iterable[str]
 ) -> list[str]:
     """Return what is left after a moment for processes that are ending; empty means clean."""
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 60.0
     while True:
         left = take_snapshot(workspace, network, ids).since(before)
         if not left or time.monotonic() > deadline:

@@ -78,7 +78,7 @@ class ManagedProcess:
 
     def kill(self) -> int:
         """Send SIGKILL and return the exit code, as a crash of the program would."""
-        return self.end_with(signal.SIGKILL, 10.0)
+        return self.end_with(signal.SIGKILL, 60.0)
 
     def end_with(self, number: signal.Signals, timeout: float) -> int:
         """Signal the program, wait, and return its exit code."""
@@ -89,7 +89,7 @@ class ManagedProcess:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            code = self.process.wait(10.0)
+            code = self.process.wait(60.0)
         self.process = None
         return code
 

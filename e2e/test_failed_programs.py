@@ -56,7 +56,7 @@ def test_program_that_the_kernel_refuses_is_told_in_the_status(
 ) -> None:
     pod = each_node.run()
     container_id = pod.started(shape_with_files(each_node, program))
-    status = each_node.client.wait_exited(container_id, timeout=10)
+    status = each_node.client.wait_exited(container_id)
     assert (status.exit_code != 0, status.reason) == (True, "Error")
     assert status.message.startswith(cause)
     assert remedy in status.message
@@ -65,7 +65,7 @@ def test_program_that_the_kernel_refuses_is_told_in_the_status(
 def test_program_that_merely_says_so_is_not_believed(each_node: Node) -> None:
     script = "echo 'exec /bin/x: exec format error' >&2; echo more >&2; exit 1"
     container_id = each_node.run().shell(script)
-    assert each_node.client.wait_exited(container_id, timeout=10).message == ""
+    assert each_node.client.wait_exited(container_id).message == ""
 
 
 def test_file_as_working_directory_is_named(each_node: Node) -> None:

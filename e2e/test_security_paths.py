@@ -17,6 +17,7 @@ import grpc
 import pytest
 
 from cri.api import api_pb2
+from e2e.cri_client import DEADLINE
 from e2e.images.layer import Entry, directory, regular, symlink
 from e2e.kubelet_requests import ContainerShape, container_config
 from e2e.looking_inside import Change, first_pid, of_image, output, read_only, script
@@ -141,7 +142,8 @@ def test_e2_passwd_that_is_no_file_is_refused_at_once(node: Node, entries: list[
         begin = time.monotonic()
         with refused(INVALID, says="etc/"):
             pod.create_changed(of_image, ContainerShape(image=image))
-        assert time.monotonic() - begin < 1.0 + 4.0 * os.getloadavg()[0] / (os.cpu_count() or 1)
+        # Who opens a FIFO or reads a device of zeros waits until the call's own deadline.
+        assert time.monotonic() - begin < DEADLINE / 4
         assert node.client.containers() == []
 
 
@@ -299,7 +301,7 @@ def test_e3_stats_of_a_layer_whose_directories_are_swapped(each_node: Node, vict
         (victim / "large").unlink()
 
 
-def wait_for(reached: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_for(reached: Callable[[], bool], seconds: float = 60.0) -> None:
     """Poll until something is true."""
     deadline = time.monotonic() + seconds
     while not reached():
