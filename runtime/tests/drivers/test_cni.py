@@ -284,7 +284,7 @@ async def test_network_is_ready_when_it_appears(world: CniWorld, tmp_path: Path)
 
 
 async def test_files_are_followed_while_watching(world: CniWorld) -> None:
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         watcher = group.create_task(world.network.watch())
         (world.plugin_directory / "portmap").rename(world.directory / "portmap")
         while world.network.condition().ready:
@@ -300,7 +300,7 @@ async def test_directory_that_appears_later_is_followed(tmp_path: Path) -> None:
     world = CniWorld(tmp_path)
     world.configuration.rename(tmp_path / "kept")
     network = world.make_network()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         watcher = group.create_task(network.watch())
         await asyncio.sleep(0)
         assert not network.condition().ready

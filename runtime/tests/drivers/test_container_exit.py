@@ -60,7 +60,7 @@ class Case:
         part.rename(self.exits.directory / "ab")
 
     async def told(self) -> ExitStatus:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await wait_for_exit(self.sources)
 
     def end(self) -> None:

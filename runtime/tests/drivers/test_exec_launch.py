@@ -88,14 +88,14 @@ async def test_process_without_pid_file_dies_with_a_cancelled_launch(
     note = scene.place / "note"
     words = ("sh", "-c", f"echo $$ >{note}.part; mv {note}.part {note}; exec sleep 600")
     task = asyncio.get_running_loop().create_task(launcher.launch(ExecCommand(words=words)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not note.exists():
             await asyncio.sleep(0.001)
     descriptor = os.pidfd_open(int(note.read_text()))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    ended, _, _ = await asyncio.to_thread(select.select, [descriptor], [], [], 10)
+    ended, _, _ = await asyncio.to_thread(select.select, [descriptor], [], [], 30)
     os.close(descriptor)
     assert ended
     assert launcher.running() == ()
@@ -112,7 +112,7 @@ async def test_pid_written_by_a_cancelled_launch_is_killed(
     sleeper.returncode = 0
     bundle = scene.place / f"{1:064x}"
     task = asyncio.get_running_loop().create_task(launcher.launch(ExecCommand(words=("true",))))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (files := list(bundle.glob("exec-*.json"))):
             await asyncio.sleep(0.001)
     files[0].with_suffix(".pid").write_text(str(sleeper.pid))

@@ -72,7 +72,7 @@ async def test_children_of_a_recorded_process_are_killed(tmp_path: Path) -> None
     left(tmp_path, f"{shell.pid} {start_time_of(shell.pid)}")
     assert await end_left_execs(tmp_path, "") == 1
     assert await asyncio.to_thread(shell.wait) == -9
-    ended, _, _ = await asyncio.to_thread(select.select, [descriptor], [], [], 10)
+    ended, _, _ = await asyncio.to_thread(select.select, [descriptor], [], [], 30)
     assert ended
     os.close(descriptor)
     shell.stdout.close()

@@ -25,7 +25,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[FakePrograms]:
 
 async def read_all(descriptor: int) -> bytes:
     capture = OutputCapture(os.dup(descriptor), 10_000)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await capture.ended
     return capture.output()
 

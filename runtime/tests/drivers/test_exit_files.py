@@ -30,7 +30,7 @@ def write_exit(files: ExitFiles, id: str, content: str) -> None:
 async def test_file_that_comes_later_is_told_to_all(files: ExitFiles) -> None:
     waiting = [files.expect("ab"), files.expect("ab"), files.expect("cd")]
     write_exit(files, "ab", "3")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await asyncio.gather(*waiting[:2])
     record = files.read("ab")
     assert record is not None

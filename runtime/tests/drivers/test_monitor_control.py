@@ -87,7 +87,7 @@ def holder(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     )
     os.close(held)
     # execve closes the pipe that Popen waits for before the new arguments are there.
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while name.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
         assert time.monotonic() < deadline
         time.sleep(0.001)

@@ -96,7 +96,7 @@ async def test_cgroup_is_read_and_killed_below_its_own_path(
     assert (counters["cpu_ns"], counters["memory_bytes"], counters["pids"]) == (2, 3, 4)
     assert await handle.processes() == (8, 9)
     await handle.terminate()
-    assert (await handle.wait_with_timeout(10)).oom_killed
+    assert (await handle.wait_with_timeout(30)).oom_killed
     assert killed == ["/pods/a"]
 
 
@@ -112,7 +112,7 @@ async def test_statistics_of_a_vanished_cgroup_need_a_running_container(
 async def test_delete_that_is_refused_is_forced(scene: FakePrograms) -> None:
     handle = await running(scene)
     await handle.terminate()
-    await handle.wait_with_timeout(10)
+    await handle.wait_with_timeout(30)
     scene.fail("delete", "some zombie")
     with pytest.raises(Internal):
         await handle.delete()

@@ -139,7 +139,7 @@ async def test_monitor_is_alive_until_it_is_not(scene: FakePrograms) -> None:
     handle = await scene.driver.create(scene.request())
     assert monitor_is_alive(handle.identity)
     os.kill(handle.identity.monitor_pid, 9)
-    status = await handle.wait_with_timeout(10)
+    status = await handle.wait_with_timeout(30)
     assert status.monitor_lost
     assert status.exit_code == 137
     assert not monitor_is_alive(handle.identity)
@@ -152,10 +152,10 @@ async def test_open_after_the_end_reads_the_exit_file(scene: FakePrograms) -> No
     handle = await scene.driver.create(request)
     await handle.start()
     await scene.exit(request.id, 4)
-    await handle.wait_with_timeout(10)
+    await handle.wait_with_timeout(30)
     await handle.close()
     again = await scene.driver.open(request.id, request.bundle, handle.identity)
-    assert (await again.wait_with_timeout(10)).exit_code == 4
+    assert (await again.wait_with_timeout(30)).exit_code == 4
     await again.delete()
     await again.close()
 
@@ -194,7 +194,7 @@ async def test_no_more_creates_and_starts_than_allowed_run_at_once(tmp_path: Pat
         waiting, held = scene.request(), scene.request()
         async with asyncio.TaskGroup() as group:
             hanging = group.create_task(scene.driver.create(waiting))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not (waiting.bundle / "config.json").exists():
                     await asyncio.sleep(0.001)
             second = group.create_task(scene.driver.create(held))

@@ -58,7 +58,7 @@ async def test_holder_of_the_pipe_is_not_waited_for_beyond_the_drain() -> None:
 
 async def test_line_is_there_before_the_end() -> None:
     capture, write = pipe()
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         group.create_task(capture.wait_line())
         os.write(write, b"ha")
         await asyncio.sleep(0)

@@ -67,13 +67,13 @@ class FakePrograms:
         (bundle / "rootfs" / "exit-code").write_text(str(code))
         pid = int((bundle / "init-pid").read_text())
         await self.services.programs.run(
-            ("kill", "-TERM", str(pid)), timeout_seconds=5, subject="test"
+            ("kill", "-TERM", str(pid)), timeout_seconds=30, subject="test"
         )
 
     async def control_lines(self, id: str, count: int) -> bytes:
         """Return what a monitor has read from its control fifo, once it is as many lines."""
         file = self.place / id / "control-lines"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not file.exists() or file.read_bytes().count(b"\n") < count:
                 await asyncio.sleep(0.001)
         return file.read_bytes()

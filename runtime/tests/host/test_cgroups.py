@@ -100,7 +100,7 @@ def test_member_is_killed(
     (tmp_path / "pids" / "pod" / "cgroup.procs").write_text(f"{child.pid}\n")
     monkeypatch.setattr(cgroups, "_is_member", lambda pid, cgroup: pid == child.pid)
     cgroups.kill_all(v1, "/pod")
-    assert child.wait(5) == -signal.SIGKILL
+    assert child.wait(30) == -signal.SIGKILL
 
 
 def test_members_are_ended_but_this_process_is_not(
@@ -114,7 +114,7 @@ def test_members_are_ended_but_this_process_is_not(
     procs.write_text(f"{os.getpid()}\n{child.pid}\n")
     monkeypatch.setattr(cgroups, "_is_member", lambda pid, cgroup: True)
     assert not cgroups.end_members(v1, "/pod", seconds=0.0)  # the file still names the child
-    assert child.wait(5) == -signal.SIGKILL
+    assert child.wait(30) == -signal.SIGKILL
     procs.write_text(f"{os.getpid()}\n")
     assert cgroups.end_members(v1, "/pod", seconds=0.0)
 

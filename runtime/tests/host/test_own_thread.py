@@ -13,7 +13,7 @@ async def test_work_runs_in_a_thread_of_its_own_that_ends() -> None:
     thread = await run_in_own_thread(threading.current_thread, name="x")
     assert thread is not threading.current_thread()
     assert thread.daemon
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()
 
 
@@ -87,5 +87,5 @@ def test_end_of_the_loop_is_survived() -> None:
     loop.close()
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "late"]
     gate.set()
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()
