@@ -10,7 +10,7 @@ from cri.streaming.wire import spdy_frames
 from cri.streaming.wire.spdy_frames import ControlFrame, FrameType
 from cri.tests.streaming.wire.peers import SpdyPeer, websocket_frame, websocket_payloads
 
-SECONDS = 10.0
+SECONDS = 30.0
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 V4 = "v4.channel.k8s.io"
 

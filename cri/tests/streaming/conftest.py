@@ -41,7 +41,7 @@ class Scene:
 
     async def session(self) -> FakeExecSession:
         """Return the first exec session, once there is one."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 for container in self.rig.driver.containers.values():
                     if container.sessions:

@@ -21,14 +21,14 @@ async def attach(
     names += ["resize"] if tty else ["stderr"]
     ids = dict(zip(names, client.open_command(*names), strict=True))
     container = scene.rig.driver.container(record.id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not container.attached:
             await asyncio.sleep(0)
     return client, container.attached[0], ids
 
 
 async def take(monitor: socket.socket) -> bytes:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return await asyncio.get_running_loop().sock_recv(monitor, 65536)
 
 
@@ -75,7 +75,7 @@ async def test_a_terminal_is_resized_and_survives_the_end_of_input(scene: Scene)
     client.send(ids["stdin"], b"x", fin=True)
     assert await take(monitor) == b"x"
     container = next(iter(scene.rig.driver.containers.values()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not container.sizes:
             await asyncio.sleep(0)
     assert container.sizes == [(90, 30)]
@@ -119,7 +119,7 @@ async def test_input_that_the_container_cannot_have_is_dropped(scene: Scene) -> 
     client = await WebSocketClient.connect(url, "v5.channel.k8s.io")
     client.send(b"\x00unasked")
     container = scene.rig.driver.container(record.id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not container.attached:
             await asyncio.sleep(0)
     container.attached[0].send(b"\x02fine")

@@ -24,7 +24,7 @@ async def test_streams_are_told_apart_and_the_code_is_told(scene: Scene) -> None
     session = await scene.session()
     os.write(session.output, b"out")
     os.write(session.errors, b"err")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while session.stdin is not None:
             await asyncio.sleep(0)
     assert os.read(session.input, 100) == b"typed"
@@ -42,7 +42,7 @@ async def test_a_terminal_has_its_first_size_and_later_ones(scene: Scene) -> Non
     client.send(resize, b'{"Width":101,"Height":33}\n')
     session = await scene.session()
     client.send(resize, b'{"Width":80,"Height":24}\n')
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not session.sizes:
             await asyncio.sleep(0)
     os.write(session.output, b"screen")
@@ -59,7 +59,7 @@ async def test_a_lost_client_leaves_the_process_and_its_output_is_drained(scene:
     client.open_command("error", "stdin", "stdout", "stderr")
     session = await scene.session()
     await client.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while session.stdin is not None:  # its input has ended
             await asyncio.sleep(0)
         for _ in range(40):
@@ -72,7 +72,7 @@ async def test_a_lost_client_leaves_the_process_and_its_output_is_drained(scene:
     assert not session.killed
     assert not session.closed
     session.exit(0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not session.closed:
             await asyncio.sleep(0)
 
@@ -85,7 +85,7 @@ async def test_a_lost_client_hangs_its_terminal_up(
     client.open_command("error", "stdin", "stdout", "resize")
     session = await scene.session()
     await client.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not session.closed:
             await asyncio.sleep(0)
     assert not session.killed
@@ -108,7 +108,7 @@ async def test_a_process_that_stops_reading_ends_its_input_alone(scene: Scene) -
     session = await scene.session()
     session._close(session.input)
     client.send(stdin, bytes(4 * 1024 * 1024))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while session.stdin is not None:
             await asyncio.sleep(0)
     os.write(session.output, b"still here")

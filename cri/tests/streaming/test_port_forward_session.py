@@ -50,7 +50,7 @@ async def pod_port(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> AsyncIterat
     monkeypatch.setattr(port_forward_session, "dial_pod", dial)
     async with server:
         yield
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while running:
                 await asyncio.sleep(0)
 
@@ -187,7 +187,7 @@ async def test_a_client_that_resets_lets_the_pod_go(
         _, data = pair(client, 80, 0)
         await client.until(lambda: client.data[data] == b"x")
         await client.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await gone.wait()
 
 

@@ -69,7 +69,7 @@ async def test_a_slow_head_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene()
     scene.connection.connection_made(scene.transport)
     scene.connection.data_received(GET[:10])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not scene.transport.aborted:
             await asyncio.sleep(0)
     assert scene.transport.written.startswith(b"HTTP/1.1 408")
