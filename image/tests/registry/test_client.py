@@ -90,6 +90,7 @@ async def test_mirror_that_is_silent_costs_little_patience_once(
                 assert await client.current_digest(reference, auth=None) is None
             image = await client.resolve(reference, platform=AMD64, auth=None)
         assert image.manifest_digest == pushed.digest
+        assert await asyncio.to_thread(mirror.wait_seen, "/v2/team/app/")
         assert len(mirror.requests) == 1
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,14 @@ async def fail(
     with pytest.raises(EndpointFailure) as caught:
         await get(url, tls=tls, using=using)
     return caught.value.outcome
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """Give a port on which nobody listens, and on which nobody else can begin to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 async def test_trusted_certificate_is_accepted(tmp_path: Path) -> None:
@@ -198,10 +208,9 @@ async def test_proxy_is_used_where_it_is_wanted() -> None:
 
 
 async def test_security_c3_unusable_proxy_is_told_without_its_password() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    proxy = f"http://u:S3CR3T@127.0.0.1:{port}"
-    outcome = await fail("http://registry.test/v2/", using=transport(proxy=proxy))
+    with closed_port() as port:
+        proxy = f"http://u:S3CR3T@127.0.0.1:{port}"
+        outcome = await fail("http://registry.test/v2/", using=transport(proxy=proxy))
     assert outcome.text == f"the proxy http://127.0.0.1:{port} cannot be reached"
 
 
@@ -228,9 +237,8 @@ async def test_proxy_of_a_host_is_used_even_where_the_node_wants_none() -> None:
 
 
 async def test_refused_connection_is_told() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    outcome = await fail(f"http://127.0.0.1:{port}/")
+    with closed_port() as port:
+        outcome = await fail(f"http://127.0.0.1:{port}/")
     assert outcome.text.startswith("cannot connect: ")
 
 

@@ -3,6 +3,7 @@
 Listens on 127.0.0.1 and a free port. Closing it releases stalled answers and joins every thread.
 """
 
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -161,6 +162,11 @@ class FakeRegistry:
         """Refuse connections from now on, as a machine does whose registry is down."""
         self._server.shutdown()
         self._server.socket.close()
+        # Held without listening, so that no other server gets the port meanwhile.
+        held = socket.socket()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", self._server.server_port))
+        self._server.socket = held
 
     def seen(self, part: str) -> list[SeenRequest]:
         """Give the requests whose path contains `part`."""
