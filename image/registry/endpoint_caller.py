@@ -72,6 +72,7 @@ class EndpointCaller:
         )
 
         def made(authorization: str | None) -> Request:
+            """Return the request with this authorization."""
             request = _request(endpoint, url, headers, authorization, method)
             return replace(request, answer_timeout=answer_timeout)
 
