@@ -185,13 +185,17 @@ async def test_flight_is_granted_and_what_is_not_held_may_be_given_back(talk: Ta
 async def test_silent_worker_is_ended_with_the_stage(
     talk: Talk, status: str, reason: str, remedy: str
 ) -> None:
-    talk.unpack_seconds = 0.2 if status == "Extracting" else 20.0
+    extracting = status == "Extracting"
+    talk.unpack_seconds = 0.2 if extracting else 60.0
     event = f"{{'kind': 'event', 'status': '{status}', 'layer': 'x', 'current': 1, 'total': 2}}"
-    # the first deadline must also do for starting a Python on a machine under load
-    deadline, told = (20.0, r"0\.2") if status == "Extracting" else (4.0, "4")
-    words = rf"no progress for {told} seconds while {status.lower()}"
-    with pytest.raises(DeadlineExceeded, match=words) as caught:
-        await talk.run(SPEAK + f"say({event}); hear()", deadline=deadline)
+    # The first deadline is for starting a Python too: it grows until the worker says its stage within it.
+    for deadline in (60.0,) if extracting else (1.0, 6.0, 60.0):
+        with pytest.raises(DeadlineExceeded) as caught:
+            await talk.run(SPEAK + f"say({event}); hear()", deadline=deadline)
+        if talk.events:
+            break
+    told = talk.unpack_seconds if extracting else deadline
+    assert f"no progress for {told:g} seconds while {status.lower()}" in str(caught.value)
     assert caught.value.reason == reason
     assert caught.value.remedy.startswith(remedy)
 
