@@ -14,7 +14,7 @@ LAYER = layer_of({"a": b"content of a file"})
 def get(
     registry: FakeRegistry, path: str, **headers: str
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
-    connection = http.client.HTTPConnection(registry.host, timeout=5)
+    connection = http.client.HTTPConnection(registry.host, timeout=30)
     try:
         lines = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request("GET", path, headers=lines)

@@ -109,7 +109,7 @@ async def test_end_that_nobody_announced_is_noticed(make_client: MakeClient) -> 
 
 async def test_stalled_transfer_is_given_up_and_resumed(make_client: MakeClient) -> None:
     with FakeRegistry() as registry:
-        async with make_client(stall=0.1) as client:
+        async with make_client(stall=0.5) as client:
             image = await resolve(client, registry)
             registry.add_fault(Fault(kind="stall", at_byte=10))
             assert await read(client, image) == BIG.blob

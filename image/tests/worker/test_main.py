@@ -25,7 +25,7 @@ async def _started(argv: tuple[str, ...] | None = None) -> tuple[Channel, asynci
 async def test_worker_ends_with_its_daemon() -> None:
     channel, ended = await _started()
     await channel.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await ended in (EXIT_ORPHANED, EXIT_FAILED)
 
 

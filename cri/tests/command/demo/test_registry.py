@@ -8,7 +8,7 @@ from cri.command.demo.registry import serving
 
 
 def _get(address: str, path: str, method: str = "GET") -> tuple[int, str, bytes]:
-    connection = http.client.HTTPConnection(address, timeout=5)
+    connection = http.client.HTTPConnection(address, timeout=30)
     try:
         connection.request(method, path)
         answer = connection.getresponse()
