@@ -39,6 +39,7 @@ class CountingServer(ThreadingHTTPServer):
         """Bytes of blobs that went out, by digest."""
         self.asked: Counter[str] = Counter()
         """Requests, by method and last part of the path."""
+        self._answering = 0
         self._changed = threading.Condition()
         self._next_at = 0.0
 
@@ -65,10 +66,23 @@ class CountingServer(ThreadingHTTPServer):
         with self._changed:
             return self._changed.wait_for(lambda: self.sent.total() >= total, seconds)
 
-    def note_asked(self, what: str) -> None:
-        """Count a request."""
+    def wait_accounts(self, seconds: float) -> bool:
+        """Wait until no answer is under way: a client may have all bytes before the last of them are counted."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._answering, seconds)
+
+    @contextmanager
+    def answering(self, what: str) -> Iterator[None]:
+        """Count a request, which is answered while the block runs."""
         with self._changed:
             self.asked[what] += 1
+            self._answering += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._answering -= 1
+                self._changed.notify_all()
 
     def note_sent(self, digest: str, size: int) -> None:
         """Count bytes, and hold the sender back if they were too many for the time."""
@@ -99,7 +113,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Send what has the name, from the byte that is asked for."""
         name = self.path.split("?", 1)[0].rstrip("/").rsplit("/", 1)[-1]
-        self.server.note_asked(f"{self.command} {name}")
+        with self.server.answering(f"{self.command} {name}"):
+            self.answer(name)
+
+    do_HEAD = do_GET
+
+    def answer(self, name: str) -> None:
+        """Send what has the name."""
         media_type, content = self.server.documents.get(name, ("application/json", b""))
         status = 200 if name in self.server.documents or name == "v2" else 404
         asked = RANGE.match(self.headers.get("Range", ""))
@@ -115,8 +135,6 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET" and status != 416:
             self.send_pieces(name, memoryview(content)[first:], counted="/blobs/" in self.path)
-
-    do_HEAD = do_GET
 
     def send_pieces(self, name: str, left: memoryview, *, counted: bool) -> None:
         """Send bytes in pieces, each counted when the socket has taken it."""

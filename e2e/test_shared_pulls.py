@@ -34,8 +34,8 @@ def pull_at_once(address: str, names: Sequence[str]) -> list[str]:
 
     def pull(name: str) -> str:
         with connected(address) as client:
-            client.version(timeout=30)
-            together.wait(60)
+            client.version(timeout=60)
+            together.wait(120)
             return client.pull(name)
 
     with ThreadPoolExecutor(len(names)) as pool:
@@ -59,6 +59,7 @@ def check_each_once(registry: CountingServer, images: Sequence[PublishedImage]) 
         if digest not in decoys
     }
     known = {busybox_layer().digest}  # the node has it already
+    assert registry.wait_accounts(60)
     assert dict(registry.sent) == {d: size for d, size in wanted.items() if d not in known}
 
 
