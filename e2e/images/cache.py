@@ -11,6 +11,8 @@ import os
 import pickle
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from e2e.images.catalogue import NamedImage, all_images
@@ -18,6 +20,9 @@ from e2e.images.host_programs import busybox_program
 from e2e.tool_paths import cache_directory, system_tool
 
 KEPT = 3
+STAGING = "building-"
+ABANDONED_SECONDS = 86_400.0
+"""Nobody builds for so long."""
 PROGRAMS = ("nginx", "pgrep", "ipcs", "gcc")
 
 
@@ -36,22 +41,34 @@ def cache_key() -> str:
 def load_images() -> list[NamedImage]:
     """Return all test images, built now if they are not in the cache."""
     target = cache_directory() / "images" / cache_key()
-    stored = target / "images.pickle"
-    if not stored.is_file():
-        store(target, all_images())
-    # Written by this function under the user's own cache folder: nobody else's data is unpickled.
-    images: list[NamedImage] = pickle.loads(stored.read_bytes())
+    try:
+        # Written by this function under the user's own cache folder: nobody else's data is unpickled.
+        images: list[NamedImage] = pickle.loads((target / "images.pickle").read_bytes())
+    except FileNotFoundError:
+        images = all_images()
+        store(target, images)
     return images
 
 
 def store(target: Path, images: list[NamedImage]) -> None:
     """Make the folder appear complete or not at all, whoever else builds at the same time."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=target.parent))
+    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=STAGING))
     (staging / "images.pickle").write_bytes(pickle.dumps(images))
     try:
         os.rename(staging, target)
     except OSError:
         shutil.rmtree(staging)
-    for old in sorted(target.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+    remove_old(target.parent)
+
+
+def remove_old(folder: Path) -> None:
+    """Remove all but the last few; what others build now stays, and what they remove now is gone already."""
+    found: list[tuple[float, Path]] = []
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            changed = path.stat().st_mtime
+            if not path.name.startswith(STAGING) or changed < time.time() - ABANDONED_SECONDS:
+                found.append((changed, path))
+    for _, old in sorted(found)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
