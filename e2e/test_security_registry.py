@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from e2e.tool_paths import system_tool
 from image.errors import FailedPrecondition, ImageError, InvalidArgument
 from image.model.digest import sha256_digest
 from image.model.media_types import (
@@ -35,6 +36,7 @@ from image.tests.fakes.fake_registry import (
 from image.tests.policy.signing import payload_of, push_signature, sign, write_public
 from image.tests.pulling.conftest import PullSite
 from image.tests.store.tar_making import TarMaker, header
+from image.tests.worker.subprocess_launcher import SubprocessLauncher, SubprocessWorker
 
 LAYER = layer_of({"etc/motd": b"hello"})
 CONFIG = config_of([LAYER])
@@ -46,8 +48,22 @@ SPARSE = {
     "GNU.sparse.name": "x",
     "GNU.sparse.realsize": str(1 << 40),
 }
-MEMORY_KIBIBYTES = 400 * 1024
+MEMORY_BYTES = 400 << 20
 """A worker takes about 60 MiB; what a lie could make it read is far above this."""
+
+
+class TightLauncher(SubprocessLauncher):
+    """Starts workers that cannot get more memory, and fail if they ask for it.
+
+    What they took cannot be asked for afterwards: the kernel's answer, ru_maxrss, is the most that any descendant of this
+    process ever took, and begins with what this process itself has.
+    """
+
+    async def launch(
+        self, argv: Sequence[str], *, env: Mapping[str, str], pass_fds: Sequence[int]
+    ) -> SubprocessWorker:
+        limited = (str(system_tool("prlimit")), f"--data={MEMORY_BYTES}", "--", *argv)
+        return await super().launch(limited, env=env, pass_fds=pass_fds)
 
 
 @pytest.fixture
@@ -61,6 +77,8 @@ def registry() -> Iterator[FakeRegistry]:
 async def site(tmp_path: Path) -> AsyncIterator[PullSite]:
     """Give a node that pulls with a real worker and extracts layers."""
     site = PullSite(await ImageStore.open(tmp_path / "images"), tmp_path)
+    site.launcher = TightLauncher()
+    site.use()
     yield site
     await site.puller.close()
     await site.tasks.wait_all()
@@ -192,7 +210,13 @@ async def test_security_b4_size_that_is_not_the_blobs_is_refused(
     for blob in (LAYER.blob, CONFIG):
         registry.push_blob("team/app", blob)
     await refused(site, f"{registry.host}/team/app:v1")
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < MEMORY_KIBIBYTES
+
+
+async def test_workers_of_these_tests_cannot_have_much_memory() -> None:
+    for size, code in ((MEMORY_BYTES // 4, 0), (MEMORY_BYTES, 1)):
+        script = f"try: bytearray({size})\nexcept MemoryError: raise SystemExit(1)"
+        worker = await TightLauncher().launch([sys.executable, "-c", script], env={}, pass_fds=())
+        assert await worker.wait() == code
 
 
 @pytest.mark.parametrize(
@@ -211,7 +235,6 @@ async def test_security_b4_huge_or_deep_document_is_refused_in_little_memory(
     registry.push_manifest("team/app", "v1", raw, OCI_MANIFEST)
     error = await refused(site, f"{registry.host}/team/app:v1")
     assert words in str(error)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < MEMORY_KIBIBYTES
 
 
 async def test_security_b5_labels_are_shown_and_steer_nothing(
