@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 import stat
 import threading
@@ -14,32 +16,45 @@ import pytest
 
 from e2e.command_line import CommandLine, rows
 from e2e.conftest import PEER
+from e2e.daemon import Lading
 from e2e.kubelet_requests import pod_config
 from e2e.node import Node
+from e2e.own_node import wait_until
 
 pytestmark = pytest.mark.skipif(PEER, reason="the peer has no admin socket")
 
 
 SLOW_PLUGIN = """#!/bin/sh
-[ "$CNI_COMMAND" != ADD ] || exec sleep 60
+[ "$CNI_COMMAND" != ADD ] || exec sleep 600
 """
+NETWORK = re.compile(r"pod network is (\S+) from ")
 
 
 @contextmanager
 def slow_network(node: Node) -> Iterator[None]:
-    """Attach pods by a plugin that takes a minute while the block runs."""
+    """Attach pods by a plugin that takes minutes while the block runs."""
     network = node.session.network
-    plugin, file = network.plugins / "slow", network.configuration / "00-slow.conflist"
+    name = f"slow-{network.name}"  # the directory of plugins is that of all runs on this machine
+    plugin, file = network.plugins / name, network.configuration / "00-slow.conflist"
     plugin.write_text(SLOW_PLUGIN)
     plugin.chmod(0o755)
-    file.write_text('{"cniVersion": "1.0.0", "name": "slow", "plugins": [{"type": "slow"}]}')
-    time.sleep(1.0)  # the daemon follows the directory
     try:
+        file.write_text(
+            json.dumps({"cniVersion": "1.0.0", "name": name, "plugins": [{"type": name}]})
+        )
+        wait_network(node, name)
         yield
     finally:
         file.unlink()
-        time.sleep(1.0)
+        wait_network(node, network.name)
         plugin.unlink()
+
+
+def wait_network(node: Node, name: str) -> None:
+    """Wait until the daemon, which follows the directory of configurations, has taken a network for new pods."""
+    assert isinstance(node.daemon, Lading)
+    path = node.daemon.log
+    wait_until(lambda: NETWORK.findall(path.read_text(errors="replace"))[-1:] == [name])
 
 
 @pytest.fixture
@@ -122,7 +137,7 @@ def test_a_slow_start_is_an_operation_that_can_be_cancelled(
         caller = threading.Thread(target=run)
         caller.start()
         found: list[dict[str, object]] = []
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not found:
             assert time.monotonic() < until, f"the pod is not among the operations: {refusals}"
             found = [
