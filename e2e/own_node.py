@@ -42,6 +42,18 @@ def wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def wait_checked(node: Node) -> None:
+    """Wait until the daemon has looked at what was written before its last crash: meanwhile removals leave that there."""
+    assert isinstance(node.daemon, Lading)
+    path = node.daemon.log
+
+    def checked() -> bool:
+        log = path.read_text(errors="replace")
+        return log.rfind("things were damaged") >= log.rfind("the last stop was not clean")
+
+    wait_until(checked)
+
+
 def store_of(node: Node) -> Path:
     """Return the directory of the image store."""
     assert isinstance(node.daemon, Lading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import tarfile
 from pathlib import Path
@@ -34,8 +35,13 @@ def image_of(*layers: Layer) -> PublishedImage:
 
 def image_files(node: Node) -> set[str]:
     """Return the names of everything in the image store but its database."""
-    folder = node.daemon.root
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if ".db" not in path.suffix}
+    # By os.walk, which bears that what was removed before is deleted meanwhile.
+    paths = (
+        Path(folder, name)
+        for folder, children, names in os.walk(node.daemon.root)
+        for name in (*children, *names)
+    )
+    return {str(path.relative_to(node.daemon.root)) for path in paths if ".db" not in path.suffix}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -46,7 +52,7 @@ def test_lie_is_refused_and_leaves_no_file(node: Node, fault: str) -> None:
     with lying_registry(node.session.registry.rules, answers):
         request = api_pb2.PullImageRequest(image=api_pb2.ImageSpec(image=REFERENCE))
         with refused(*(code for code in grpc.StatusCode if code != grpc.StatusCode.INTERNAL)):
-            node.client.image.PullImage(request, timeout=60)
+            node.client.image.PullImage(request, timeout=120)
     status = node.client.image.ImageStatus(
         api_pb2.ImageStatusRequest(image=api_pb2.ImageSpec(image=REFERENCE)), timeout=20
     )
@@ -69,7 +75,7 @@ def test_honest_image_from_the_same_server_is_pulled(node: Node, base_layer: Lay
 def remove_image(node: Node, image_id: str) -> None:
     """Remove an image by its id."""
     spec = api_pb2.ImageSpec(image=image_id)
-    node.client.image.RemoveImage(api_pb2.RemoveImageRequest(image=spec), timeout=30)
+    node.client.image.RemoveImage(api_pb2.RemoveImageRequest(image=spec), timeout=60)
 
 
 HOSTILE: dict[str, list[Entry]] = {

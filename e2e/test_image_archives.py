@@ -18,6 +18,7 @@ from e2e.daemon import Lading
 from e2e.images.catalogue import IDLE
 from e2e.layer_recipes import RECIPES
 from e2e.node import Node
+from e2e.own_node import wait_until
 from e2e.test_layer_stores import Site
 from e2e.tool_paths import system_tool
 from e2e.tree_description import describe, differences
@@ -73,6 +74,11 @@ def root_of(node: Node) -> Path:
     return node.daemon.root
 
 
+def wait_nothing_staged(node: Node) -> None:
+    """Nothing unfinished may stay; what was removed is deleted from there too, behind its removal."""
+    wait_until(lambda: os.listdir(root_of(node) / "images/staging") == [])
+
+
 def pulled(lading: CommandLine) -> str:
     """Pull the test image and return its id."""
     return lading("image", "pull", "-q", IDLE).out.strip()
@@ -120,7 +126,7 @@ def test_exact_is_the_registrys_own(node: Node, lading: CommandLine, folder: Pat
     lading("image", "import", str(folder / "exact.tar"))
     found = lading.json("image", "inspect", f"{REPOSITORY}@{manifest}")
     assert found["manifest_digest"] == manifest
-    assert os.listdir(root_of(node) / "images/staging") == []
+    wait_nothing_staged(node)
 
 
 def test_what_the_registry_does_not_have_is_not_exact(
@@ -133,7 +139,7 @@ def test_what_the_registry_does_not_have_is_not_exact(
     assert lading.json("image", "inspect", IDLE)["digests"] == []
     lading("image", "export", "--exact", "-o", str(folder / "no.tar"), IDLE, code=4)
     assert not (folder / "no.tar").exists()
-    assert os.listdir(root_of(node) / "images/staging") == []
+    wait_nothing_staged(node)
     lading("image", "rm", image)
     pulled(lading)
 
@@ -181,7 +187,7 @@ def test_hostile_archives_leave_nothing(node: Node, lading: CommandLine, folder:
     hostile = folder / "hostile"
     hostile.write_bytes(b"\xff" * 4096)
     assert "InvalidArchive" in lading("image", "import", str(hostile), code=1).err
-    assert os.listdir(root_of(node) / "images/staging") == []
+    wait_nothing_staged(node)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from e2e.images.layer import regular
 from e2e.lying_registry import REFERENCE, Answer, Handler, LyingServer, honest_answers
 from e2e.made_images import image_of, made_image
 from e2e.node import Node
+from e2e.own_node import wait_checked
 from e2e.registry import write_mirror_rules
 from image.tests.fakes.fake_registry import FakeRegistry, layer_of
 
@@ -46,7 +47,7 @@ class GatedHandler(Handler):
         self.end_headers()
         half = len(answer.body) // 2
         self.wfile.write(answer.body[:half])
-        self.gate.wait(60)
+        self.gate.wait(300)
         self.wfile.write(answer.body[half:])
 
 
@@ -73,7 +74,7 @@ def wait_pulls(
     lading: CommandLine, wanted: Callable[[list[dict[str, object]]], bool]
 ) -> list[dict[str, object]]:
     """Ask for the running pulls until they are as wanted."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not wanted(pulls := rows(lading.json("image", "pulls"), "pulls")):
         assert time.monotonic() < until, f"pulls are {pulls}"
     return pulls
@@ -127,9 +128,9 @@ def test_the_kubelets_pull_shows_and_can_be_cancelled(node: Node, lading: Comman
         assert one["callers"] == {"cri": 1, "operator": 1}
         assert "1 kubelet or crictl" in lading("image", "pulls").out
         lading("operations", "cancel", str(one["operation"]))
-        caller.join(30)
+        caller.join(60)
         assert "cancelled by an operator" in refusals[0]
-        out, _ = joined.communicate(timeout=30)
+        out, _ = joined.communicate(timeout=60)
         assert joined.returncode == 1
         assert "PullCancelled" in out
 
@@ -139,7 +140,7 @@ def test_a_pull_ends_when_its_operator_leaves(node: Node, lading: CommandLine) -
         pulling = lading.start("image", "pull", REFERENCE)
         wait_pulls(lading, bool)
         pulling.kill()
-        pulling.communicate(timeout=30)
+        pulling.communicate(timeout=60)
         wait_pulls(lading, lambda pulls: not pulls)
 
 
@@ -170,6 +171,7 @@ def test_pins_keep_and_tags_name(node: Node, lading: CommandLine) -> None:
 
 
 def test_prune_frees_what_it_says(node: Node, lading: CommandLine) -> None:
+    wait_checked(node)  # other tests end the daemon as a crash does
     with made_image(node, [regular("large", b"x" * 2_000_000)]):
         before = _used(lading)
         dry = lading.json("image", "prune", "--dry-run")

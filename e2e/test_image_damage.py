@@ -15,7 +15,7 @@ from e2e.daemon import Lading
 from e2e.images.catalogue import BUSYBOX, NGINX
 from e2e.kubelet_requests import ContainerShape
 from e2e.node import Node
-from e2e.own_node import own_node, store_of, wait_until
+from e2e.own_node import own_node, store_of, wait_checked, wait_until
 from e2e.session import Session
 from image.host.mount_calls import mount_points_below, unmount
 
@@ -61,7 +61,7 @@ def spoil(layer: Path) -> None:
 def content_sum(node: Node, container: str) -> bytes:
     """Return a digest of all that a container's image put below /usr and /bin."""
     script = "find /bin /usr -xdev -type f | sort | xargs md5sum | md5sum"
-    return bytes(node.client.exec_sync(container, ["sh", "-c", script]).stdout)
+    return bytes(node.client.exec_sync(container, ["sh", "-c", script], timeout=100).stdout)
 
 
 def sleeping(name: str) -> ContainerShape:
@@ -106,6 +106,7 @@ def test_content_written_before_a_crash_is_checked_and_taken_out(node: Node) -> 
         return [one.repo_tags[0] for one in images] == [BUSYBOX]
 
     wait_until(gone)
+    wait_checked(node)
     assert isinstance(node.daemon, Lading)
     log = node.daemon.log.read_text()
     assert f"of {NGINX} is damaged: its" in log

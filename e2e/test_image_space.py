@@ -31,6 +31,14 @@ def du(place: Path) -> int:
     return int(done.stdout.split()[0]) + 4096 * len(mount_points_below(place))
 
 
+def du_of_content(node: Node) -> int:
+    """Return what du(1) says of a store without its database, in one look: what is written there has its own time."""
+    store = store_of(node)
+    words = ["du", "-sxB1", "--exclude=images.db*", "--exclude=reserve", str(store)]
+    done = subprocess.run(words, capture_output=True, check=True)
+    return int(done.stdout.split()[0]) + 4096 * len(mount_points_below(store))
+
+
 def filesystems(node: Node) -> api_pb2.ImageFsInfoResponse:
     """Ask for the space of images and containers."""
     answer: api_pb2.ImageFsInfoResponse = node.client.image.ImageFsInfo(
@@ -95,12 +103,12 @@ def test_prune_gives_back_what_its_dry_run_says(session: Session, way: str) -> N
         with made_image(node, [regular("large", os.urandom(2_000_000))]):
             pod = node.run()
             pod.started()
-            before = du(store_of(node)) - du_of_files(store_of(node))
+            before = du_of_content(node)
             dry = lading.json("image", "prune", "--dry-run")
-            assert du(store_of(node)) - du_of_files(store_of(node)) == before
+            assert du_of_content(node) == before
             done = lading.json("image", "prune")
             wait_until(lambda: not any((store_of(node) / "staging").iterdir()))
-            after = du(store_of(node)) - du_of_files(store_of(node))
+            after = du_of_content(node)
             assert dry["removed"] == done["removed"]
             assert dry["freed_bytes"] == done["freed_bytes"] == before - after > 2_000_000
             assert [one.repo_tags[0] for one in images(node)] == [BUSYBOX]
