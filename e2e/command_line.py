@@ -69,7 +69,7 @@ class CommandLine:
             capture_output=True,
             text=True,
             check=True,
-            timeout=30,
+            timeout=60,
         )
         return done.stdout
 

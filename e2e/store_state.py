@@ -53,7 +53,7 @@ def store_state(root: Path) -> StoreState:
 
 def rows_of(database: Path) -> tuple[int, ...]:
     """Count the rows of the tables that name content."""
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=60)
     try:
         counts = [connection.execute(f"SELECT count(*) FROM {name}").fetchone() for name in TABLES]
         return tuple(int(row[0]) for row in counts)

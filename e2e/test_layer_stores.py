@@ -173,7 +173,9 @@ async def test_mounts_survive_the_store_and_go_with_the_image(site: Site) -> Non
 
 async def test_killed_worker_leaves_nothing(site: Site) -> None:
     image = site.push("killed", [base().done(), TarMaker().add("big", os.urandom(1 << 20)).done()])
-    site.registry.add_fault(Fault(kind="stall", at_byte=9000, only=image.layers[-1].digest))
+    site.registry.add_fault(
+        Fault(kind="stall", at_byte=9000, only=image.layers[-1].digest, times=-1)
+    )
     pull = asyncio.get_running_loop().create_task(site.pull(image))
     async with asyncio.timeout(60):
         while not pull.done() and not os.listdir(site.layers):

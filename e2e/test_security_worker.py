@@ -21,6 +21,7 @@ from e2e.cri_client import Client
 from e2e.daemon import Lading
 from e2e.node import Node, refused
 from e2e.session import Session
+from e2e.store_state import is_worker
 from image.host.privileges import EXTRACTION
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, PushedImage, PushedLayer, layer_of
 from image.tests.fakes.fake_registry.certificates import make_certificate
@@ -84,11 +85,11 @@ class Place:
 
     def workers(self) -> list[int]:
         """Return the pids of this daemon's workers."""
+        parent = str(self.daemon.process.pid)
         return [
             int(entry.name)
             for entry in Path("/proc").glob("[0-9]*")
-            if status_of(entry).get("PPid") == str(self.daemon.process.pid)
-            and b"image.worker.main" in (entry / "cmdline").read_bytes()
+            if status_of(entry).get("PPid") == parent and is_worker(int(entry.name))
         ]
 
 
@@ -110,7 +111,7 @@ def cgroup_of(pid: int) -> Path:
     return CGROUPS / next(path for _, names, path in lines if not names).lstrip("/")
 
 
-def wait_until(reached: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def wait_until(reached: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Poll until something is true."""
     deadline = time.monotonic() + seconds
     while not reached():

@@ -30,7 +30,7 @@ class Pusher:
 
     def __post_init__(self) -> None:
         """Open the connection lazily: http.client connects at the first request."""
-        self.connection = http.client.HTTPConnection(self.address, timeout=30)
+        self.connection = http.client.HTTPConnection(self.address, timeout=60)
 
     def request(
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
