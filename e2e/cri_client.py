@@ -49,10 +49,10 @@ class Client:
         )
         return answer
 
-    def pull(self, reference: str) -> str:
+    def pull(self, reference: str, timeout: float = DEADLINE) -> str:
         """Pull an image and return its id."""
         request = api_pb2.PullImageRequest(image=api_pb2.ImageSpec(image=reference))
-        image_id: str = self.image.PullImage(request, timeout=DEADLINE).image_ref
+        image_id: str = self.image.PullImage(request, timeout=timeout).image_ref
         return image_id
 
     def run_pod(self, config: api_pb2.PodSandboxConfig, handler: str = "") -> str:

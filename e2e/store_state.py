@@ -69,6 +69,12 @@ def damaged(daemon: Lading) -> list[dict[str, object]]:
     return [dict(line) for line in lines if line["event"] == "damage"]
 
 
+def cpu_seconds(daemon: Lading) -> float:
+    """Return the processor time of a daemon and of its programs that have ended, workers included (proc(5))."""
+    words = Path(f"/proc/{daemon.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def worker_pids(daemon: Lading) -> list[int]:
     """Return the processes that pull for a daemon."""
     return [pid for pid in descendants(daemon.process.pid) if is_worker(pid)]
