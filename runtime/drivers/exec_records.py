@@ -75,7 +75,7 @@ class ExecFiles:
 
 
 async def end_left_execs(bundle: Path, cgroup: str) -> int:
-    """Kill what an earlier daemon's execs left running in a container, remove their files, return how many ran.
+    """Kill what an earlier daemon's execs left running in a container, wait for their end, remove their files, return how many ran.
 
     `cgroup` is the container's own, empty when it is not known.
     """
@@ -83,7 +83,10 @@ async def end_left_execs(bundle: Path, cgroup: str) -> int:
     if begun:
         await _end_runtimes(begun)
     files = sorted(bundle.glob("exec-*"))
-    ended = sum(_end_recorded(path, cgroup) for path in files if path.suffix == ".pid")
+    ended = 0
+    for path in files:
+        if path.suffix == ".pid":
+            ended += await _end_recorded(path, cgroup)
     for path in files:
         path.unlink(missing_ok=True)
     if ended:
@@ -120,7 +123,7 @@ def _arguments(directory: Path) -> list[str]:
     return _read(directory / "cmdline").split("\0")
 
 
-def _end_recorded(path: Path, cgroup: str) -> bool:
+async def _end_recorded(path: Path, cgroup: str) -> bool:
     words = _read(path).split()
     if not words or not all(word.isdigit() for word in words[:2]):
         return False
@@ -132,6 +135,8 @@ def _end_recorded(path: Path, cgroup: str) -> bool:
         if len(words) == 1 and (not cgroup or cgroup_of(pid) != cgroup):
             return False
         _kill_all(watch)
+        # Whoever asks next must not see it any more; one that waits for a processor is still there after SIGKILL.
+        await asyncio.wait({watch.ended}, timeout=FINISH_SECONDS)
     finally:
         watch.close()
     return True

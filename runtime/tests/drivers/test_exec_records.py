@@ -63,6 +63,18 @@ async def test_recorded_process_is_killed(
     assert not list(tmp_path.iterdir())
 
 
+async def test_recorded_process_that_ends_late_is_waited_for(
+    tmp_path: Path, sleeper: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(_: object) -> None:
+        asyncio.get_running_loop().call_later(0.2, sleeper.kill)
+
+    monkeypatch.setattr(exec_records, "_kill_all", late)
+    left(tmp_path, f"{sleeper.pid} {start_time_of(sleeper.pid)}")
+    assert await end_left_execs(tmp_path, "") == 1
+    assert sleeper.poll() == -9
+
+
 async def test_children_of_a_recorded_process_are_killed(tmp_path: Path) -> None:
     script = "setsid sleep 600 & echo $!; wait"
     shell = subprocess.Popen(["sh", "-c", script], start_new_session=True, stdout=subprocess.PIPE)
