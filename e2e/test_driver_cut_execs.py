@@ -8,12 +8,11 @@ import os
 import random
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from e2e.contracts.driver_contract import LIMIT, command, remove, running
-from e2e.test_driver import RUNTIMES, RealScene, place, scene
+from e2e.test_driver import RUNTIMES, RealScene, gone, place, scene
 from runtime.drivers.driver import ContainerHandle
 from runtime.drivers.oci_runtime import OciRuntimeDriver
 from runtime.errors import DeadlineExceeded
@@ -36,24 +35,6 @@ sleep 1
 mv "$pid.late" "$pid"
 """
 """The real runtime with a long moment between the started process and its pid file."""
-
-
-def sleepers(pids: tuple[int, ...]) -> list[int]:
-    """Return those that an exec has started; the container's own shell sleeps shorter."""
-    return [pid for pid in pids if b"60" in command_line(pid)]
-
-
-def command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-async def gone(handle: ContainerHandle) -> None:
-    async with asyncio.timeout(LIMIT):
-        while sleepers(await handle.processes()):
-            await asyncio.sleep(0.01)
 
 
 async def cut(handle: ContainerHandle, seconds: float) -> None:

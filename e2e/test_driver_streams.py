@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from e2e.contracts.driver_contract import LIMIT, remove, running
+from e2e.contracts.driver_contract import LIMIT, remove, running, settled
 from e2e.test_driver import RUNTIMES, RealScene, place, scene
 from runtime.drivers.driver import ExecStreamRequest
 from runtime.errors import FailedPrecondition, InvalidArgument
@@ -84,7 +84,7 @@ async def test_streaming_exec_of_no_program_leaks_nothing(scene: RealScene) -> N
     for terminal in (False, True):
         with pytest.raises(InvalidArgument):
             await handle.exec_stream(ExecStreamRequest(command=("/none",), terminal=terminal))
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    await settled(lambda: sorted(os.listdir("/proc/self/fd")) == before)
     assert not list(scene.place.glob("con-*"))
     await remove(handle)
 

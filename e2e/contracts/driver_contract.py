@@ -5,6 +5,7 @@ A driver under test comes as a `Scene`, which also knows how to make the program
 
 import asyncio
 import signal
+from collections.abc import Callable
 from typing import Protocol
 
 import pytest
@@ -36,6 +37,9 @@ class Scene(Protocol):
     async def exit(self, id: str, code: int) -> None:
         """Make a running container's program end with a code."""
 
+    async def exec_runs(self, handle: ContainerHandle) -> bool:
+        """Tell whether an exec of `sleep 600` has begun in a container."""
+
 
 async def running(scene: Scene) -> ContainerHandle:
     """Create and start a container."""
@@ -57,12 +61,11 @@ def command(*words: str, timeout_seconds: float | None = LIMIT) -> ExecRequest:
     return ExecRequest(command=words, timeout_seconds=timeout_seconds)
 
 
-async def exit_code_of_sleep(handle: ContainerHandle) -> int:
-    """Run a command that does not end; on a busy machine its container may end before it has begun."""
-    try:
-        return (await handle.exec(command("sleep", "600", timeout_seconds=None))).exit_code
-    except FailedPrecondition:
-        return 137
+async def settled(reached: Callable[[], bool]) -> None:
+    """Wait until something is true that comes a moment after the call that brings it."""
+    async with asyncio.timeout(LIMIT):
+        while not reached():
+            await asyncio.sleep(0.01)
 
 
 class DriverContract:
@@ -160,10 +163,12 @@ class DriverContract:
     async def test_exec_ends_with_its_container(self, scene: Scene) -> None:
         handle = await running(scene)
         async with asyncio.timeout(LIMIT), asyncio.TaskGroup() as group:
-            process = group.create_task(exit_code_of_sleep(handle))
-            await handle.exec(command("echo", "settled"))
+            words = command("sleep", "600", timeout_seconds=None)
+            process = group.create_task(handle.exec(words))
+            while not await scene.exec_runs(handle):
+                await asyncio.sleep(0.01)
             await handle.terminate()
-        assert process.result() == 137
+        assert process.result().exit_code == 137
         await remove(handle)
 
     async def test_pause_and_resume_show_in_the_list(self, scene: Scene) -> None:

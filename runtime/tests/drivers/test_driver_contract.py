@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from e2e.contracts.driver_contract import DriverContract
-from runtime.drivers.driver import CreateRequest
+from runtime.drivers.driver import ContainerHandle, CreateRequest
 from runtime.tests.fakes.fake_driver import FakeDriver
 
 
@@ -27,6 +27,9 @@ class FakeScene:
 
     async def exit(self, id: str, code: int) -> None:
         self.driver.container(id).exit(code)
+
+    async def exec_runs(self, handle: ContainerHandle) -> bool:
+        return self.driver.calls[-1] == "exec"
 
 
 class TestFakeDriver(DriverContract):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from runtime.drivers.driver import CreateRequest
+from runtime.drivers.driver import ContainerHandle, CreateRequest
 from runtime.drivers.driver_settings import DriverServices, OciRuntimeSettings
 from runtime.drivers.exit_files import ExitFiles
 from runtime.drivers.monitor_cgroup import MonitorCgroup
@@ -70,6 +70,12 @@ class FakePrograms:
             ("kill", "-TERM", str(pid)), timeout_seconds=30, subject="test"
         )
 
+    async def exec_runs(self, handle: ContainerHandle) -> bool:
+        """Tell whether an exec of `sleep 600` has begun; the fake runtime's are children of this process."""
+        children = Path("/proc/self/task").glob("*/children")
+        pids = [pid for path in children for pid in path.read_text().split()]
+        return any(_command_line(pid) == b"sleep\x00600\x00" for pid in pids)
+
     async def control_lines(self, id: str, count: int) -> bytes:
         """Return what a monitor has read from its control fifo, once it is as many lines."""
         file = self.place / id / "control-lines"
@@ -90,6 +96,13 @@ class FakePrograms:
         """Let a verb work again."""
         for kind in ("fail", "hang"):
             (self.place / f"{kind}-{verb}").unlink(missing_ok=True)
+
+
+def _command_line(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 @asynccontextmanager
