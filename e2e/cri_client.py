@@ -132,7 +132,7 @@ class Client:
         answer = self.runtime.ListContainers(api_pb2.ListContainersRequest(), timeout=DEADLINE)
         return list(answer.containers)
 
-    def wait_exited(self, container_id: str, timeout: float = 30.0) -> api_pb2.ContainerStatus:
+    def wait_exited(self, container_id: str, timeout: float = 60.0) -> api_pb2.ContainerStatus:
         """Poll until a container has exited, and return its last status.
 
         Raises:

@@ -118,7 +118,7 @@ class Lading:
             raise TypeError(f"setting {name} is not a table")
         return table
 
-    def start(self, timeout: float = 30.0) -> None:
+    def start(self, timeout: float = 60.0) -> None:
         """Start the daemon and wait for its first answer."""
         self.configuration.write_text(toml_text(self.settings))
         self.process.start()

@@ -16,6 +16,11 @@ from e2e.kubelet_requests import ContainerShape
 from e2e.node import Node
 
 Change = Callable[[api_pb2.ContainerConfig], None]
+LIST_OWN = (
+    "sleep 1000 & until grep -q ^sleep /proc/$!/cmdline; do sleep 0.01; done; "
+    "ls /proc/$!/fd | tr '\\n' ' '; kill $!"
+)
+"""Lists the descriptors of a program that has begun: before, the shell that becomes it may be changing them."""
 
 
 def of_image(config: api_pb2.ContainerConfig) -> None:

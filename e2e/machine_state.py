@@ -24,7 +24,7 @@ OURS = (
 """Words in the command lines of what tests start; a machine has processes of its own that come and go. What runs in a
 container without its monitor is found by its cgroup."""
 
-SETTLE_SECONDS = 15.0
+SETTLE_SECONDS = 60.0
 """The kernel and an exiting daemon free some things a moment after the last test."""
 
 

@@ -57,7 +57,7 @@ class ManagedProcess:
                 start_new_session=True,
             )
 
-    def wait_ready(self, probe: Callable[[], bool], timeout: float = 30.0) -> None:
+    def wait_ready(self, probe: Callable[[], bool], timeout: float = 60.0) -> None:
         """Poll until the probe says yes.
 
         Raises:
@@ -72,7 +72,7 @@ class ManagedProcess:
                 raise StartFailed(f"{self.name} did not answer in {timeout} s; log:\n{self.tail()}")
             time.sleep(0.005)
 
-    def terminate(self, timeout: float = 30.0) -> int:
+    def terminate(self, timeout: float = 60.0) -> int:
         """Send SIGTERM and return the exit code; SIGKILL after the time."""
         return self.end_with(signal.SIGTERM, timeout)
 

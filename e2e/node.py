@@ -138,20 +138,44 @@ def said(client: Client, container_id: str) -> str:
     return "".join(f"{line.text}\n" for line in log_lines(path))
 
 
+def wait_log(client: Client, container_id: str, lines: int) -> list[str]:
+    """Wait until a container has written so many lines, and return the texts of all.
+
+    Raises:
+        TimeoutError: it wrote less.
+    """
+    path = client.status(container_id).log_path
+    deadline = time.monotonic() + 60
+    while not Path(path).exists() or len(log_lines(path)) < lines:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{container_id} wrote less than {lines} lines in 60 s")
+        time.sleep(0.02)
+    return [line.text for line in log_lines(path)]
+
+
 def heard(client: Client, container_id: str, *, lines: int) -> str:
     """Wait until a container has written so many lines, stop it, and return all that it wrote.
 
     Raises:
         TimeoutError: it wrote less.
     """
-    path = client.status(container_id).log_path
-    deadline = time.monotonic() + 30
-    while len(log_lines(path)) < lines:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{container_id} wrote less than {lines} lines in 30 s")
-        time.sleep(0.02)
+    wait_log(client, container_id, lines)
     client.stop(container_id)
     return said(client, container_id)
+
+
+def wait_program(client: Client, container_id: str, name: str) -> None:
+    """Wait until the first process of a container is a program: a start returns while it is still the runtime's.
+
+    Raises:
+        TimeoutError: it is another.
+    """
+    deadline = time.monotonic() + 60
+    look = ["cat", "/proc/1/cmdline"]
+    while client.exec_sync(container_id, look).stdout.split(b"\0")[0] != name.encode():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the first process of {container_id} is not {name} after 60 s")
+        time.sleep(0.02)
 
 
 @contextmanager

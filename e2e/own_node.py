@@ -29,7 +29,8 @@ def own_node(session: Session, change: Callable[[Lading], None]) -> Iterator[Nod
     try:
         yield Node(session=session, daemon=daemon, client=client, handler=HANDLERS[0])
     finally:
-        client.remove_everything()
+        if daemon.process.running():
+            client.remove_everything()
         client.close()
         daemon.stop()
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from e2e.images.catalogue import NamedImage
@@ -29,11 +30,16 @@ RULE = """server = "http://{address}"
 
 
 def free_port() -> int:
-    """Return a loopback port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback port nobody listens on right now, below those that the kernel gives to outgoing connections.
+
+    One of the kernel's own could be taken by any connection between now and its use.
+    """
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.SystemRandom().randrange(min(10_000, lowest - 1000), lowest)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def write_mirror_rules(folder: Path, address: str, hosts: Iterable[str] = MIRRORED_HOSTS) -> None:

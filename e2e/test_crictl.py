@@ -130,12 +130,12 @@ def running(command: list[str], log: Path) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def wait_output(produce: Callable[[], str], text: str) -> None:
     """Poll a command until its output has a text."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     output = ""
     while time.monotonic() < deadline:
         output = produce()
@@ -186,12 +186,19 @@ def test_attach_brings_output_and_takes_input(crictl: Crictl, node: Node) -> Non
 def test_port_forward_reaches_a_server_in_the_pod(crictl: Crictl, node: Node) -> None:
     pod = crictl.pod(node)
     script = "mkdir -p /www; echo forwarded > /www/index.html; httpd -f -p 8080 -h /www"
-    crictl.container(node, pod, ["sh", "-c", script])
+    container_id = crictl.container(node, pod, ["sh", "-c", script])
+    # A connection to a closed port ends the whole session.
+    listening = ["exec", "-s", container_id, "netstat", "-ltn"]
+    wait_output(lambda: crictl.run(*listening), ":8080 ")
     port = free_port()
     fetch = ["busybox", "wget", "-q", "-O", "-", f"http://127.0.0.1:{port}/"]
     with running([*crictl.start, "port-forward", pod[0], f"{port}:8080"], crictl.folder / "out"):
         wait_output(
-            lambda: subprocess.run(fetch, capture_output=True, text=True, check=False).stdout,
+            lambda: (
+                subprocess.run(
+                    fetch, capture_output=True, text=True, check=False, timeout=60
+                ).stdout
+            ),
             "forwarded",
         )
 
@@ -199,9 +206,16 @@ def test_port_forward_reaches_a_server_in_the_pod(crictl: Crictl, node: Node) ->
 def test_events_tell_of_a_pod(crictl: Crictl, node: Node) -> None:
     log = crictl.folder / "events.log"
     with running([*crictl.start, "events"], log):
-        time.sleep(0.5)
-        pod = crictl.pod(node)
-        wait_output(log.read_text, pod[0])
+        # Nothing tells from outside that it listens, and events from before are not repeated.
+        pod_ids: list[str] = []
+
+        def events_after_one_more_pod() -> str:
+            pod_ids.append(crictl.pod(node, f"events-{len(pod_ids)}")[0])
+            return log.read_text()
+
+        wait_output(events_after_one_more_pod, "CONTAINER_CREATED_EVENT")
+        last = crictl.pod(node, "events-last")[0]
+        wait_output(log.read_text, last)
 
 
 def test_prefixes_of_ids_are_enough(crictl: Crictl, node: Node) -> None:

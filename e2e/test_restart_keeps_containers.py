@@ -13,7 +13,9 @@ import pytest
 from cri.api import api_pb2
 from e2e.cri_client import Client
 from e2e.kubelet_requests import ContainerShape, container_config, pod_config
-from e2e.node import Node, log_lines
+from e2e.leftovers import own_processes
+from e2e.node import Node, log_lines, wait_log
+from e2e.own_node import wait_until
 
 DELAYS = (0.001, 0.004, 0.010, 0.020, 0.035, 0.060)
 ending = pytest.mark.parametrize("crash", [False, True], ids=["ordered", "killed"])
@@ -21,9 +23,14 @@ moment = pytest.mark.parametrize("delay", DELAYS)
 
 
 def interrupt(
-    node: Node, request: Callable[[Client], object], delay: float, *, crash: bool = True
+    node: Node,
+    request: Callable[[Client], object],
+    delay: float = 0.0,
+    *,
+    crash: bool = True,
+    begun: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Send a request, end the daemon after a moment, start it again."""
+    """Send a request, end the daemon after a moment and once something is true, start it again."""
 
     def send() -> None:
         client = node.daemon.client()
@@ -35,6 +42,7 @@ def interrupt(
     sender = threading.Thread(target=send)
     sender.start()
     time.sleep(delay)
+    wait_until(begun)
     if crash:
         node.daemon.kill()
     else:
@@ -62,9 +70,7 @@ def test_running_container_is_untouched(each_node: Node, crash: bool) -> None:
     assert after == before
     assert each_node.client.pod_status(pod.id) == pod_before
     assert each_node.client.exec_sync(container_id, ["echo", "alive"]).stdout == b"alive\n"
-    lines = len(log_lines(after.log_path))
-    time.sleep(0.5)
-    assert len(log_lines(after.log_path)) > lines
+    wait_log(each_node.client, container_id, len(log_lines(after.log_path)) + 2)
     each_node.client.stop(container_id)
     assert each_node.client.status(container_id).exit_code == 137
 
@@ -81,9 +87,9 @@ def test_exit_during_absence_is_known_afterwards(each_node: Node, crash: bool) -
     else:
         each_node.daemon.stop()
     (gate / "open").touch()
-    time.sleep(0.3)
+    wait_until(lambda: not list(own_processes([container_id])))  # its monitor ends after it
     each_node.daemon.start()
-    status = each_node.client.wait_exited(container_id, timeout=5)
+    status = each_node.client.wait_exited(container_id)
     assert (status.exit_code, status.reason) == (7, "Error")
     (gate / "open").unlink()
 
@@ -188,14 +194,11 @@ def test_exec_in_flight_does_not_survive_as_an_orphan(node: Node, crash: bool) -
     def exec_long(client: Client) -> None:
         client.exec_sync(container_id, ["sleep", "55555"], timeout=0)
 
-    interrupt(node, exec_long, 0.3, crash=crash)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        listed = node.client.exec_sync(container_id, ["ps", "-o", "args"]).stdout
-        if b"55555" not in listed:
-            return
-        time.sleep(0.2)
-    raise AssertionError("the command of the interrupted exec still runs")
+    def runs() -> bool:
+        return b"55555" in node.client.exec_sync(container_id, ["ps", "-o", "args"]).stdout
+
+    interrupt(node, exec_long, crash=crash, begun=runs)
+    wait_until(lambda: not runs())
 
 
 @moment

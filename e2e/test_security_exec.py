@@ -18,16 +18,18 @@ from cri.api import api_pb2
 from e2e.daemon import Lading, handler_paths
 from e2e.images.layer import regular, symlink
 from e2e.kubelet_requests import ContainerShape
-from e2e.looking_inside import Change, of_image, output, script
+from e2e.looking_inside import LIST_OWN, Change, of_image, output, script
 from e2e.made_images import SHELL, made_image
-from e2e.node import Node, heard, refused, said
+from e2e.node import Node, heard, refused, said, wait_program
 from e2e.session import Session
 from e2e.test_bad_surroundings import troubled_node
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 ANSWER = (16 << 20) - 4096
 """Both streams together: what the kubelet and crictl take in one message."""
-LIST_OWN = "sleep 1000 & ls /proc/$!/fd | tr '\\n' ' '; kill $!"
+POUR = "head -c 100000000"
+"""Much more than is kept, and not bounded by time, which may pass without a processor for it."""
+COUNT_POURED = "cat /tmp/poured 2>/dev/null | wc -l"
 
 
 def resident_mebibytes(node: Node) -> int:
@@ -58,19 +60,19 @@ def test_g1_endless_output_is_cut_and_its_memory_is_given_back(
     each_node.client.exec_sync(container_id, ["true"])
     before = resident_mebibytes(each_node)
     pour = {
-        "stdout": "timeout 2 cat /dev/zero",
-        "stderr": "timeout 2 cat /dev/zero >&2",
-        "both": "timeout 2 cat /dev/zero & timeout 2 cat /dev/zero >&2; wait",
+        "stdout": f"{POUR} /dev/zero",
+        "stderr": f"{POUR} /dev/zero >&2",
+        "both": f"{POUR} /dev/zero & {POUR} /dev/zero >&2; wait",
     }[stream]
     for _ in range(2):
-        answer = each_node.client.exec_sync(container_id, ["sh", "-c", pour])
+        answer = each_node.client.exec_sync(container_id, ["sh", "-c", pour], timeout=100)
         sizes = {"stdout": len(answer.stdout), "stderr": len(answer.stderr)}
         assert sum(sizes.values()) == ANSWER
         assert stream == "both" or sizes[stream] == ANSWER
     wait_until(
         lambda: resident_mebibytes(each_node) < before + 40,
-        20,
-        f"{resident_mebibytes(each_node)} MiB are held, {before} MiB before",
+        60,
+        f"more than 40 MiB are held that were not before ({before} MiB)",
     )
 
 
@@ -79,22 +81,27 @@ def test_g1_time_limit_holds_while_output_pours(each_node: Node) -> None:
     begin = time.monotonic()
     with refused(grpc.StatusCode.DEADLINE_EXCEEDED):
         each_node.client.exec_sync(container_id, ["cat", "/dev/zero"], timeout=2)
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 60  # an answer of the daemon, not the end of the call
     assert "cat /dev/zero" not in output(each_node, container_id, "ps", "-o", "args")
 
 
 def test_g1_others_are_served_while_output_pours(node: Node) -> None:
     container_id = node.run().started()
+    pour = (
+        f"{POUR} /dev/zero; echo x >>/tmp/poured; cat /dev/zero & "
+        "until [ -e /tmp/enough ]; do sleep 0.1; done; kill $!"
+    )
     with ThreadPoolExecutor(4) as pool:
         pours = [
-            pool.submit(node.client.exec_sync, container_id, ["timeout", "2", "cat", "/dev/zero"])
+            pool.submit(node.client.exec_sync, container_id, ["sh", "-c", pour], 100)
             for _ in range(4)
         ]
         asked = 0
-        while not all(pour.done() for pour in pours):
-            assert node.client.version(timeout=5).runtime_name
+        while asked < 10 or output(node, container_id, "sh", "-c", COUNT_POURED) != "4":
+            assert node.client.version(timeout=30).runtime_name
             asked += 1
-    assert asked > 5
+        assert not any(pour.done() for pour in pours)
+        output(node, container_id, "touch", "/tmp/enough")
     assert all(len(pour.result().stdout) == ANSWER for pour in pours)
 
 
@@ -104,6 +111,7 @@ def test_g1_others_are_served_while_output_pours(node: Node) -> None:
 def test_g5_container_and_exec_have_three_descriptors(each_node: Node) -> None:
     pod = each_node.run()
     container_id = pod.started(script(f"{LIST_OWN}; exec sleep 1000"))
+    wait_program(each_node.client, container_id, "sleep")
     answer = each_node.client.exec_sync(container_id, ["sh", "-c", LIST_OWN])
     assert answer.stdout.split() == [b"0", b"1", b"2"]
     assert output(each_node, container_id, "ls", "/proc/1/fd").split() == ["0", "1", "2"]
@@ -120,6 +128,7 @@ def test_g5_container_with_terminal_or_input_has_three_descriptors(
 
     container_id = each_node.run().create_changed(change)
     each_node.client.start(container_id)
+    wait_program(each_node.client, container_id, "sleep")
     assert output(each_node, container_id, "ls", "/proc/1/fd").split() == ["0", "1", "2"]
 
 
