@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pty
+import re
 import select
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from cri.api import api_pb2
-from e2e.node import Node, log_lines
+from e2e.node import Node, log_lines, wait_program
 from e2e.registry import free_port
 from e2e.streaming_client import TRANSPORTS, built_client, run_reports
 from e2e.streaming_client.urls import attach_url, exec_url, forward_url, interactive, serve
@@ -38,11 +39,12 @@ def run(
     return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=120)
 
 
-UNTIL_SIZED = "until stty size 2>/dev/null; do sleep 0.01; done"
-"""crun lets the process run before it hands the terminal over: the size may come a moment after the start."""
+UNTIL_SIZED = "until stty size 2>/dev/null | grep .; do sleep 0.01; done"
+"""crun lets the process run before it hands the terminal over: the size may come a moment after the start. Until then
+busybox prints none, and calls that a success."""
 
 
-def wait(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+def wait(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Poll until something holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -100,7 +102,7 @@ def on_a_terminal(words: list[str], typed: bytes, *, columns: int, rows: int) ->
     process = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
     output = b""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     try:
         while time.monotonic() < deadline:
             if not select.select([master], [], [], 0.2)[0]:
@@ -113,7 +115,7 @@ def on_a_terminal(words: list[str], typed: bytes, *, columns: int, rows: int) ->
             if typed and b"/dev/pts/" in output:
                 os.write(master, typed)
                 typed = b""
-        process.wait(10)
+        process.wait(60)
     finally:
         process.kill()
         process.wait()
@@ -123,6 +125,7 @@ def on_a_terminal(words: list[str], typed: bytes, *, columns: int, rows: int) ->
 
 def test_an_exec_is_what_the_container_is(each_node: Node) -> None:
     container = each_node.run().started()
+    wait_program(each_node.client, container, "sleep")
     script = (
         "id; pwd; env | sort | grep -v '^SHLVL\\|^_='; "
         "grep 'Cap\\|NoNewPrivs\\|Seccomp:\\|Groups' /proc/%s/status"
@@ -142,10 +145,9 @@ def test_an_exec_gets_three_descriptors(each_node: Node) -> None:
 
 def test_children_that_keep_the_output_do_not_hold_the_session(node: Node) -> None:
     container = node.run().started()
-    begin = time.monotonic()
     done = run([], exec_url(node, container, "sh", "-c", "echo before; sleep 1000 & exit 4"))
     assert (done.returncode, done.stdout) == (4, b"before\n")
-    assert time.monotonic() - begin < 10
+    assert b"sleep 1000" in node.client.exec_sync(container, ["ps"]).stdout  # it keeps it still
 
 
 def test_the_end_of_the_container_ends_its_execs(node: Node) -> None:
@@ -154,7 +156,7 @@ def test_the_end_of_the_container_ends_its_execs(node: Node) -> None:
     process = subprocess.Popen(words)
     wait(lambda: b"sleep" in node.client.exec_sync(container, ["ps"]).stdout.split(b"86400")[-1])
     node.client.stop(container)
-    assert process.wait(15) == 137
+    assert process.wait(60) == 137
 
 
 def test_a_lost_client_leaves_the_process_alone(node: Node) -> None:
@@ -200,10 +202,10 @@ def test_pypis_kubernetes_client_works(node: Node) -> None:
         "import sys; from kubernetes.client import Configuration;"
         "from kubernetes.stream.ws_client import WSClient;"
         "c = WSClient(Configuration(), sys.argv[1], None, True); c.write_stdin('typed\\n');"
-        "c.run_forever(timeout=30); print([c.read_stdout(), c.read_stderr(), c.returncode])"
+        "c.run_forever(timeout=60); print([c.read_stdout(), c.read_stderr(), c.returncode])"
     )
     words = [sys.executable, "-c", program, url.replace("http", "ws", 1)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "['typed\\n', 'bad\\n', 3]\n"
 
@@ -220,31 +222,36 @@ def test_an_attached_shell_ends_with_its_input(each_node: Node, transport: str) 
     assert each_node.client.wait_exited(container).exit_code == 0
 
 
+TICKS = "until read -t 1 go; do echo tick; done"
+"""Says something until a line comes, so that a watcher knows when it is attached."""
+
+
+def watcher(node: Node, container: str, transport: str = "spdy") -> subprocess.Popen[bytes]:
+    """Start a client that only reads, and return once it is attached."""
+    words = [str(built_client()), "command", "-transport", transport]
+    process = subprocess.Popen([*words, attach_url(node, container)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"tick\n"
+    return process
+
+
 def test_several_clients_see_the_same(node: Node) -> None:
-    container = interactive(node.run(), "sh", "-c", "read go; seq 1 20000; sleep 0.2")
-    watchers = [
-        subprocess.Popen(
-            [str(built_client()), "command", attach_url(node, container)], stdout=subprocess.PIPE
-        )
-        for _ in range(3)
-    ]
-    log = node.daemon.log
-    wait(lambda: log.read_text().count("attach to") >= 0)
-    time.sleep(0.5)  # nothing tells from outside that all three are attached
+    container = interactive(node.run(), "sh", "-c", f"{TICKS}; seq 1 20000; sleep 0.2")
+    watchers = [watcher(node, container) for _ in range(3)]
     run(["-stdin"], attach_url(node, container, stdin=True), stdin=b"go\n")
     expected = "".join(f"{number}\n" for number in range(1, 20001)).encode()
-    for watcher in watchers:
-        assert watcher.communicate(timeout=30)[0] == expected
+    for one in watchers:
+        assert one.stdout is not None
+        assert one.stdout.read().replace(b"tick\n", b"") == expected
+        assert one.wait(60) == 0
 
 
 def test_a_stuck_client_stalls_neither_container_nor_log(node: Node) -> None:
     pod = node.run()
     container = interactive(
-        pod, "sh", "-c", f"read go; yes {'x' * 1000} | head -c 40000000; echo; echo finished; cat"
+        pod, "sh", "-c", f"{TICKS}; yes {'x' * 1000} | head -c 40000000; echo; echo finished; cat"
     )
-    words = [str(built_client()), "command", attach_url(node, container)]
-    stuck = subprocess.Popen(words, stdout=subprocess.PIPE)
-    time.sleep(0.5)
+    stuck = watcher(node, container)  # and never reads again
     run(["-stdin"], attach_url(node, container, stdin=True), stdin=b"go\n")
     log = f"{pod.config.log_directory}/main/0.log"
     wait(lambda: any(line.text == "finished" for line in log_lines(log)[-3:]), seconds=60)
@@ -256,38 +263,46 @@ def test_a_terminal_can_be_attached_to_again_and_again(node: Node) -> None:
     container = interactive(node.run(), "sh", tty=True)
     for number in range(3):
         url = attach_url(node, container, stdin=True, tty=True)
-        words = [str(built_client()), "command", "-stdin", "-tty", "-width", "90", "-height", "30"]
+        words = [str(built_client()), "command", "-stdin", "-tty"]
+        words += ["-width", f"9{number + 1}", "-height", "30"]
         process = subprocess.Popen([*words, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(b"sleep 0.3; stty size; echo mark$((%d+1))\n" % number)
+        # What is typed is echoed, so no text that is looked for may stand in it.
+        sized = f'until [ "$(stty size)" = "30 $((9{number}+1))" ]; do sleep 0.05; done'
+        process.stdin.write(f"{sized}; stty size; echo mark$(({number}+1))\n".encode())
         process.stdin.flush()
         seen = b""
         while b"mark%d" % (number + 1) not in seen:
-            seen += process.stdout.read1(4096)  # type: ignore[attr-defined]
-        assert b"30 90" in seen
+            block = process.stdout.read1(4096)  # type: ignore[attr-defined]
+            assert block, f"the session ended after {seen!r}"
+            seen += block
+        assert b"30 9%d" % (number + 1) in seen
         process.kill()
         process.communicate()
 
 
 # --- port-forward
 
+LOCAL_PORT = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+) -> ")
+
 
 @contextmanager
 def forwarded(node: Node, pod: str, port: int, transport: str, log: Path) -> Iterator[int]:
-    """Forward a free local port while the block runs."""
-    local = free_port()
+    """Forward a local port that the client chooses while the block runs."""
     words = [str(built_client()), "port-forward", "-transport", transport]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*words, forward_url(node, pod), f"{local}:{port}"], stdout=output, stderr=output
+            [*words, forward_url(node, pod), f"0:{port}"], stdout=output, stderr=output
         )
         try:
-            wait(lambda: b"Forwarding from" in log.read_bytes())
-            yield local
+            wait(lambda: LOCAL_PORT.search(log.read_bytes()) is not None)
+            found = LOCAL_PORT.search(log.read_bytes())
+            assert found is not None
+            yield int(found[1])
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def wait_listening(node: Node, container: str, port: int) -> None:
@@ -298,7 +313,7 @@ def wait_listening(node: Node, container: str, port: int) -> None:
 
 def talk(port: int, data: bytes) -> bytes:
     """Send everything, end the direction, and return all that comes back."""
-    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
         connection.settimeout(60)
         sender = threading.Thread(target=_send, args=(connection, data))
         sender.start()

@@ -17,6 +17,7 @@ from cri.streaming.wire import spdy_frames
 from cri.streaming.wire.spdy_frames import FrameType
 from cri.tests.streaming.wire.peers import SpdyPeer, websocket_frame
 from e2e.conftest import PEER
+from e2e.looking_inside import LIST_OWN
 from e2e.node import Node
 from e2e.streaming_client import built_client, run_reports
 from e2e.streaming_client.by_hand import (
@@ -42,10 +43,9 @@ from e2e.test_exec_attach_forward import on_a_terminal, run, wait
 pytestmark = pytest.mark.skipif(PEER, reason="looks into Lading's own process")
 NAMES = ("error", "stdin", "stdout", "stderr")
 TOKEN_LIFE = 60.0
-LIST_OWN = "sleep 1000 & ls /proc/$!/fd | tr '\\n' ' '; kill $!"
 
 
-def settles(node: Node, before: Holdings, *, seconds: float = 20) -> None:
+def settles(node: Node, before: Holdings, *, seconds: float = 60) -> None:
     """Wait until descriptors, threads, tasks and sessions are as before."""
     deadline = time.monotonic() + seconds
     while (now := holdings(node)).exceeds(before):
@@ -72,15 +72,16 @@ def test_g3_noise_breaks_nothing_and_leaves_nothing(node: Node, kind: str) -> No
     }[kind]
     dice = random.Random(20)
     before = holdings(node)
-    sizes = []
-    for _ in range(3):
+    sizes: list[int] = []
+    # The first hundred fills caches, as many as lay on one another on a busy machine; a leak would go on.
+    while len(sizes) < 3 or sizes[-1] >= sizes[-3] + 3000:
+        assert len(sizes) < 9, f"{kind}: resident KB grow on: {sizes}"
         for _ in range(100):
             noise(node, pod.id, container, dice)
-        settles(node, before, seconds=60)
+        settles(node, before)
         sizes.append(holdings(node).resident_kb)
     works(node, container)
     print(f"{kind}: resident KB before {before.resident_kb}, after each hundred {sizes}")
-    assert sizes[-1] < sizes[0] + 3000  # the first hundred fills caches; a leak would go on
 
 
 def broken_http(node: Node, pod: str, container: str, dice: random.Random) -> None:
@@ -173,7 +174,7 @@ def test_g4_tokens_cannot_be_guessed_or_used_twice_or_late(node: Node) -> None:
         begin = time.monotonic()
         assert {status(wrong)[:12] for wrong in guesses} == {b"HTTP/1.1 404"}
         rate = len(guesses) / (time.monotonic() - begin)
-        assert node.client.version(timeout=5).runtime_name
+        assert node.client.version(timeout=30).runtime_name
     # A thousand tokens may wait, each for a minute.
     print(f"{rate:.0f} guesses/s: one in {2**128 / (rate * 1000 * TOKEN_LIFE):.0e} minutes hits")
     wait(lambda: time.monotonic() - issued > TOKEN_LIFE + 0.5, 2 * TOKEN_LIFE)
@@ -218,7 +219,7 @@ def test_silent_and_slow_connections_keep_nobody_out(node: Node) -> None:
             f" {min(waits):.2f} to {max(waits):.2f} s with its client"
         )
         # Whoever has sent no head after ten seconds is gone, however busily it drips.
-        wait(lambda: holdings(node).descriptors <= before.descriptors, 30)
+        wait(lambda: holdings(node).descriptors <= before.descriptors)
     settles(node, before)
 
 
@@ -255,10 +256,10 @@ def test_two_hundred_idle_sessions_are_cheap(node: Node) -> None:
     works(node, container)
     begin = holdings(node)
     urls = [exec_url(node, container, "sleep", "1000", stdin=True) for _ in range(200)]
-    words = [str(built_client()), "command", "-report", "-stdin", "-limit", "90s", *urls]
+    words = [str(built_client()), "command", "-report", "-stdin", "-limit", "5m", *urls]
     client = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while node.client.exec_sync(container, ["ps"]).stdout.count(b"sleep 1000") < 200:
             assert time.monotonic() < deadline
             time.sleep(0.2)

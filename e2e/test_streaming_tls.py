@@ -20,6 +20,7 @@ from e2e.session import Session
 from e2e.streaming_client import TRANSPORTS, built_client, run_reports
 from e2e.streaming_client.by_hand import connect
 from e2e.streaming_client.urls import exec_url
+from e2e.test_exec_attach_forward import wait
 
 pytestmark = pytest.mark.skipif(PEER, reason="about Lading's own settings")
 
@@ -101,7 +102,7 @@ def test_changed_certificate_is_for_new_connections_and_open_ones_go_on(
     echo(b"under the second\n")
     key.write_text("no key at all")
     assert served_certificate(exec_url(tls_node, container, "true")) == second
-    assert "the old one stays" in tls_node.daemon.log.read_text()
+    wait(lambda: "the old one stays" in tls_node.daemon.log.read_text())
     (report,) = run_reports([exec_url(tls_node, container, "echo", "fine")])
     assert (report.error, report.stdout_bytes) == ("", 5)
     open_one.stdin.close()
@@ -118,11 +119,10 @@ def test_open_sessions_are_told_that_the_daemon_stops(tls_node: Node) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"begun\n"
     begin = time.monotonic()
-    tls_node.daemon.stop()
-    seconds = time.monotonic() - begin
-    _, errors = process.communicate(timeout=15)
+    assert tls_node.daemon.stop() == 0  # by itself, with a session that would go on
+    assert time.monotonic() - begin < 30
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 125
     assert b"the container runtime is stopping" in errors
-    assert seconds < 15
     tls_node.daemon.start()
     assert tls_node.client.status(container).state == api_pb2.CONTAINER_RUNNING
