@@ -31,7 +31,7 @@ from cri.worker_cgroup import WorkerCgroup, worker_cgroup_name
 from cri.worker_launcher import ProgramWorkerLauncher
 from image.host.landlock import landlock_abi
 from image.protocol.transport_limits import TransportLimits
-from image.pull import Puller, PullSettings
+from image.pulls.puller import Puller, PullSettings
 from image.store.image_store import ImageStore
 from image.store.partial_blobs import PartialLimits
 from runtime.drivers.cni import CniNetwork

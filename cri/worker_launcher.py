@@ -1,13 +1,13 @@
 """Starts pull workers through the daemon's one door for programs, so that its one reaper sees each of them.
 
-Each is started in the workers' own cgroup. Meets `image.pull.WorkerLauncher`. Knows nothing of what a worker does.
+Each is started in the workers' own cgroup. Meets `image.pulls.puller.WorkerLauncher`. Knows nothing of what a worker does.
 """
 
 from collections.abc import Mapping, Sequence
 
 from cri.worker_cgroup import WorkerCgroup
 from image.errors import Unavailable
-from image.worker.daemon_side import RunningWorker
+from image.pulls.worker_conversation import RunningWorker
 from runtime.drivers.program import ProgramRunner, RunningProgram
 from runtime.errors import PodRuntimeError
 

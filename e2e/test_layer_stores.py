@@ -21,11 +21,11 @@ from e2e.tree_description import (
 )
 from image.errors import ImageError
 from image.host.mount_calls import mount_points_below, unmount
-from image.pull import Puller, PullSettings
+from image.pulls.puller import Puller, PullSettings
 from image.store.image_store import ImageStore
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, PushedImage
+from image.tests.pulls.subprocess_launcher import SubprocessLauncher, TaskKeeper
 from image.tests.store.tar_making import TarMaker
-from image.tests.worker.subprocess_launcher import SubprocessLauncher, TaskKeeper
 from runtime.host.host import OverlayMount
 from runtime.host.overlay import mount_overlay
 

@@ -34,9 +34,9 @@ from image.tests.fakes.fake_registry import (
     layer_of,
 )
 from image.tests.policy.signing import payload_of, push_signature, sign, write_public
-from image.tests.pulling.conftest import PullSite
+from image.tests.pulls.subprocess_launcher import SubprocessLauncher, SubprocessWorker
 from image.tests.store.tar_making import TarMaker, header
-from image.tests.worker.subprocess_launcher import SubprocessLauncher, SubprocessWorker
+from image.tests.whole_pulls.conftest import PullSite
 
 LAYER = layer_of({"etc/motd": b"hello"})
 CONFIG = config_of([LAYER])

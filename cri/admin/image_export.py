@@ -16,10 +16,10 @@ from cri.admin.image_lookup import find_image, pinned_names
 from cri.admin.image_pull import read_auth
 from cri.admin.parts import AdminParts
 from image.errors import FailedPrecondition
+from image.exchange.staged_originals import blob_place
 from image.model.digest import digest_hex, parse_digest
 from image.model.manifest import Manifest, parse_manifest
 from image.model.records import ImageRecord, RegistryAuth
-from image.originals import blob_place
 from image.store.disk_report import DiskReport
 from image.store.image_export import (
     ExportImage,

@@ -18,9 +18,9 @@ from cri.admin.image_tag import read_until
 from cri.admin.parts import AdminParts
 from image.errors import ResourceExhausted
 from image.model.reference import parse_reference
+from image.pulls.archive_question import ListedImage
 from image.store.image_store import PullSpace
 from image.store.known_archives import ImportedImage, KnownArchives
-from image.worker.archive_question import ListedImage
 
 SCHEMA = "lading.image-import/v1"
 _BATCH = 4 * 1024 * 1024

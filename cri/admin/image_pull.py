@@ -13,8 +13,8 @@ from cri.admin.texts import seconds
 from image.errors import Unavailable
 from image.model.records import ImageRecord, RegistryAuth
 from image.model.reference import parse_bare_name, parse_reference
-from image.pull import RunningPull
-from image.worker.pull_picture import PullPicture
+from image.pulls.pull_picture import PullPicture
+from image.pulls.puller import RunningPull
 
 SCHEMA = "lading.image-pull/v1"
 TICK_SECONDS = 0.2

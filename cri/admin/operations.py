@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cri.admin.arguments import Arguments
 from cri.admin.parts import AdminParts
 from cri.admin.texts import seconds
-from image.pull import RunningPull
+from image.pulls.puller import RunningPull
 from runtime.errors import FailedPrecondition, NotFound, Unavailable
 from runtime.lifecycle.operations import Operation, Stage
 

@@ -6,7 +6,7 @@ The daemon fills it in; tests use the node's fakes and a real store.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from image.pull import Puller
+from image.pulls.puller import Puller
 from image.store.image_store import ImageStore
 from image.store.pins import Pins
 from runtime.lifecycle.node import Node

@@ -30,7 +30,7 @@ class ImageStore(Protocol):
 
 
 class ImagePuller(Protocol):
-    """What is used of `image.pull.Puller`."""
+    """What is used of `image.pulls.puller.Puller`."""
 
     async def pull(
         self, reference_text: str, *, auth: RegistryAuth | None = None, platform: str = ""

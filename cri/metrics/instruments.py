@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
-from image.worker.pull_picture import PullOutcome
+from image.pulls.pull_picture import PullOutcome
 from runtime.lifecycle.operations import Operation
 from runtime.records.container import ContainerRecord
 

@@ -22,7 +22,7 @@ from cri.node_assembly import Assembly
 from cri.supervisor import TaskSupervisor
 from cri.tests.image_service.conftest import FakePuller, FakeStore
 from cri.tests.served import runtime_stub
-from image.pull import Puller
+from image.pulls.puller import Puller
 from image.store.image_store import ImageStore
 from runtime.errors import FailedPrecondition
 from runtime.tests.lifecycle.rig import Rig

@@ -10,7 +10,7 @@ from cri.operator_access import OperatorAccess, make_instruments
 from cri.runtime_service.parts import Condition
 from cri.supervisor import TaskSupervisor
 from cri.tests.image_service.conftest import FakePuller, FakeStore
-from image.pull import Puller
+from image.pulls.puller import Puller
 from image.store.image_store import ImageStore
 from runtime.tests.lifecycle.rig import Rig
 

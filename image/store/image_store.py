@@ -1,7 +1,7 @@
 """The images of one root directory, as the daemon sees them.
 
 Promise: questions are answered from memory at once; changes run in a thread and are whole when they return, even if
-their caller is cancelled. Removal never takes content from a container that uses it. Never starts a pull: `image.pull`
+their caller is cancelled. Removal never takes content from a container that uses it. Never starts a pull: `image.pulls.puller`
 hands finished layers and images over here.
 """
 

@@ -12,6 +12,19 @@ from dataclasses import asdict, dataclass
 import pytest
 
 from image.errors import FailedPrecondition, ImageError, InvalidArgument
+from image.exchange.channel import Channel
+from image.exchange.messages import (
+    PullEvent,
+    commit_message,
+    error_message,
+    event_message,
+    read_commit,
+    read_error,
+    read_event,
+    read_layer,
+    read_request,
+    read_summary,
+)
 from image.model.digest import sha256_digest
 from image.model.image_config import parse_image_config
 from image.model.json_document import JsonObject, parse_json_object
@@ -34,26 +47,13 @@ from image.protocol.redirect_rules import check_redirect
 from image.protocol.url_origin import origin_of, redact_text, redact_url
 from image.store.pax_records import extended_attributes, parse_records
 from image.store.tar_headers import TarError, parse_header
+from image.tests.exchange.test_messages import request
 from image.tests.fakes.fake_registry import config_of, layer_of
 from image.tests.fakes.fake_registry.content import manifest_of, schema1_of
 from image.tests.mutations import damaged
 from image.tests.policy.signing import payload_of
 from image.tests.store.image_making import commit_of
 from image.tests.store.tar_making import header
-from image.tests.worker.test_messages import request
-from image.worker.channel import Channel
-from image.worker.messages import (
-    PullEvent,
-    commit_message,
-    error_message,
-    event_message,
-    read_commit,
-    read_error,
-    read_event,
-    read_layer,
-    read_request,
-    read_summary,
-)
 
 TIMES = 250
 SECONDS = 30.0

@@ -1,18 +1,18 @@
 """The registry client of one worker: its settings from the request, and what it learns of endpoints told to the daemon."""
 
-from image.protocol.circuit_breaker import Circuit
-from image.protocol.endpoint_outcome import Outcome
-from image.registry.client import RegistryClient
-from image.registry.endpoint_health import EndpointHealth
-from image.registry.node_knowledge import NodeKnowledge
-from image.worker.daemon_door import DaemonDoor
-from image.worker.messages import (
+from image.exchange.messages import (
     RETRYING,
     PullEvent,
     WorkerRequest,
     circuit_fields,
     event_message,
 )
+from image.protocol.circuit_breaker import Circuit
+from image.protocol.endpoint_outcome import Outcome
+from image.registry.client import RegistryClient
+from image.registry.endpoint_health import EndpointHealth
+from image.registry.node_knowledge import NodeKnowledge
+from image.worker.daemon_door import DaemonDoor
 
 
 class _Teller:

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from image.errors import Internal
+from image.exchange.messages import WorkerRequest
 from image.host.landlock import restrict
 from image.host.privileges import become, keep_extraction
 from image.host.seccomp import forbid_calls
-from image.worker.messages import WorkerRequest
 
 _SYSTEM_FILES = (
     # names and addresses: resolv.conf(5), nsswitch.conf(5), gai.conf(5)

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Mapping
 
 from image.errors import Internal
+from image.exchange.channel import Channel
+from image.exchange.messages import WAITING_FOR, PullEvent, event_message, read_error
 from image.model.descriptor import Descriptor
 from image.model.digest import digest_hex
 from image.model.json_document import JsonObject
-from image.worker.channel import Channel
-from image.worker.messages import WAITING_FOR, PullEvent, event_message, read_error
 
 
 class DaemonDoor:

@@ -10,16 +10,16 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from image.errors import FailedPrecondition
+from image.exchange.channel import Channel
+from image.exchange.messages import WorkerRequest, summary_fields
 from image.store.indexed_layer import INDEX, TAR, StoredTar
 from image.store.layer_store import LayerSummary
 from image.store.layer_tree import LayerTree
 from image.store.tar_headers import TarError
 from image.store.unpack_tar import UnpackLimits
 from image.worker.below_questions import ask_below
-from image.worker.channel import Channel
 from image.worker.daemon_door import DaemonDoor
 from image.worker.layer_pipeline import first_cause
-from image.worker.messages import WorkerRequest, summary_fields
 
 
 async def extract_layer(channel: Channel, request: WorkerRequest) -> None:

@@ -7,13 +7,13 @@ credential helpers is in `Gathered`, and nothing of it is read later.
 from dataclasses import dataclass
 from pathlib import Path
 
+from image.exchange.messages import WorkerRequest
 from image.model.reference import parse_reference
 from image.policy.image_check import read_keys
 from image.policy.policy_file import ACCEPT_ALL, Policy
 from image.policy.policy_reading import read_policy
 from image.policy.public_keys import PublicKey
 from image.registry.node_knowledge import NodeKnowledge
-from image.worker.messages import WorkerRequest
 
 _FROM_FILES = ("archive", "import", "extract")
 """Tasks that ask no registry. Their policy is whoever handed the file over."""

@@ -11,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from image.errors import FailedPrecondition, ResourceExhausted
+from image.exchange.channel import Channel
+from image.exchange.messages import WorkerRequest
 from image.model.platform import Platform, host_platform, parse_platform
 from image.model.reference import parse_reference
 from image.policy.policy_file import Policy
@@ -19,10 +21,8 @@ from image.registry.resolved_image import ResolvedImage
 from image.store.image_archive import ArchiveEntry, ImageArchive, references_of
 from image.worker.archive_client import ArchiveClient
 from image.worker.archive_listing import ArchivedImage, images_of
-from image.worker.channel import Channel
 from image.worker.daemon_door import DaemonDoor
 from image.worker.inflate import CHUNK, InflateError, inflated
-from image.worker.messages import WorkerRequest
 from image.worker.pull_job import PullJob
 
 PLAIN = "archive.tar"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from image.errors import FailedPrecondition
+from image.exchange.messages import WAITING_FOR, PullEvent, WorkerRequest, summary_fields
 from image.model.descriptor import Descriptor
 from image.model.digest import digest_hex, parse_digest
 from image.model.image_config import ImageConfig
@@ -29,7 +30,6 @@ from image.store.unpack_tar import UnpackLimits
 from image.worker.below_questions import ask_below
 from image.worker.daemon_door import DaemonDoor
 from image.worker.layer_pipeline import LayerPipeline, first_cause
-from image.worker.messages import WAITING_FOR, PullEvent, WorkerRequest, summary_fields
 from image.worker.progress import LayerProgress
 
 Fetch = Callable[[Descriptor], AsyncGenerator[bytes, None]]

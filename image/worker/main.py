@@ -18,12 +18,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from image.errors import Unavailable
+from image.exchange.channel import Channel, receive_first
+from image.exchange.messages import WorkerRequest, error_message, read_request
 from image.host.privileges import confine
-from image.worker.channel import Channel, receive_first
 from image.worker.confinement import give_up
 from image.worker.failures import as_image_error
 from image.worker.limits import MEMORY_BYTES, OPEN_FILES, thread_count
-from image.worker.messages import WorkerRequest, error_message, read_request
 
 if TYPE_CHECKING:
     from image.worker.gathering import Gathered

@@ -8,8 +8,8 @@ import asyncio
 from pathlib import Path
 
 from image.errors import FailedPrecondition
+from image.exchange.staged_originals import blob_place
 from image.model.descriptor import Descriptor
-from image.originals import blob_place
 from image.registry.client import RegistryClient
 from image.registry.download import RESTART_REASON
 from image.registry.resolved_image import ResolvedImage

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from image.worker.messages import PullEvent
+from image.exchange.messages import PullEvent
 
 _INTERVAL = 0.1
 

@@ -14,6 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from image.errors import ImageError
+from image.exchange.channel import Channel
+from image.exchange.messages import (
+    PullEvent,
+    WorkerRequest,
+    commit_message,
+    decode_bytes,
+    event_message,
+    read_layer,
+)
 from image.model.descriptor import Descriptor
 from image.model.digest import Digest
 from image.model.image_config import ImageConfig, parse_image_config
@@ -35,20 +44,11 @@ from image.registry.resolved_image import ResolvedImage
 from image.store.image_commit import ImageCommit
 from image.store.layer_claims import ClaimState
 from image.worker.blob_transfers import BlobTransfers
-from image.worker.channel import Channel
 from image.worker.client_making import make_client
 from image.worker.daemon_door import DaemonDoor
 from image.worker.gathering import Gathered
 from image.worker.layer_making import Fetch, LayerMaking, plan_layers
 from image.worker.layer_pipeline import first_cause
-from image.worker.messages import (
-    PullEvent,
-    WorkerRequest,
-    commit_message,
-    decode_bytes,
-    event_message,
-    read_layer,
-)
 from image.worker.registry_bytes import RegistryBytes
 from image.worker.schema1_blobs import NOTICE, Schema1Blobs, save_stream
 

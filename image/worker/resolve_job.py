@@ -5,12 +5,12 @@ Promise: one message with the reports, or an error; nothing is fetched or writte
 
 from dataclasses import asdict
 
+from image.exchange.channel import Channel
+from image.exchange.messages import WorkerRequest
 from image.model.reference import parse_reference
-from image.worker.channel import Channel
 from image.worker.client_making import make_client
 from image.worker.daemon_door import DaemonDoor
 from image.worker.gathering import Gathered
-from image.worker.messages import WorkerRequest
 
 
 async def report_endpoints(channel: Channel, request: WorkerRequest, gathered: Gathered) -> None:

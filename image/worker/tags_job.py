@@ -3,12 +3,12 @@
 Promise: one message with the tags, or an error; nothing is fetched or written.
 """
 
+from image.exchange.channel import Channel
+from image.exchange.messages import WorkerRequest
 from image.model.reference import parse_reference
-from image.worker.channel import Channel
 from image.worker.client_making import make_client
 from image.worker.daemon_door import DaemonDoor
 from image.worker.gathering import Gathered
-from image.worker.messages import WorkerRequest
 
 
 async def list_tags(channel: Channel, request: WorkerRequest, gathered: Gathered) -> None:

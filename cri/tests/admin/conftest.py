@@ -11,14 +11,14 @@ import pytest
 from cri.admin.parts import AdminParts, ConditionFact, Versions
 from cri.tests.sample_records import container_record, sandbox_record
 from image.errors import ImageError
+from image.exchange.messages import PullEvent
 from image.model.records import ImageRecord, RegistryAuth
-from image.pull import PulledTags, Puller, RunningPull
+from image.pulls.endpoint_question import EndpointAnswer
+from image.pulls.pull_picture import PullPicture
+from image.pulls.puller import PulledTags, Puller, RunningPull
 from image.store.image_store import ImageStore
 from image.store.pins import Pins
 from image.tests.store.image_making import add_image, layer
-from image.worker.endpoint_question import EndpointAnswer
-from image.worker.messages import PullEvent
-from image.worker.pull_picture import PullPicture
 from runtime.tests.lifecycle.rig import Rig
 
 BASE, ONE, TWO = layer("base", b"b" * 9000), layer("one", b"1" * 5000), layer("two", b"2" * 3000)

@@ -12,8 +12,8 @@ from cri.admin.image_export import MEDIA_TYPE, export_images
 from cri.tests.admin.conftest import APP, WEB, Site
 from cri.tests.admin.test_dispatch import request
 from image.errors import FailedPrecondition, NotFound
+from image.exchange.staged_originals import blob_place
 from image.model.records import ImageRecord, RegistryAuth
-from image.originals import blob_place
 from image.store.image_store import PullSpace
 
 

@@ -14,7 +14,7 @@ from cri.tests.admin.conftest import APP, Site
 from cri.tests.admin.test_dispatch import request
 from image.errors import FailedPrecondition, NotFound, ResourceExhausted
 from image.model.digest import sha256_digest
-from image.worker.archive_question import ArchiveListing, ListedImage
+from image.pulls.archive_question import ArchiveListing, ListedImage
 
 
 class Archives:

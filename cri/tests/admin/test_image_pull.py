@@ -7,7 +7,7 @@ from cri.admin.arguments import Arguments
 from cri.admin.image_pull import list_pulls, pull_image
 from cri.tests.admin.conftest import APP, Site, rows, running_pull
 from image.errors import InvalidArgument, NotFound
-from image.worker.messages import PullEvent
+from image.exchange.messages import PullEvent
 
 HALF = (
     PullEvent(status="Serving from http://mirror"),

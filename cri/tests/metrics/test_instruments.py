@@ -4,7 +4,7 @@ import asyncio
 
 from cri.metrics.instruments import Instruments, Words
 from cri.tests.sample_records import container_record
-from image.worker.pull_picture import PullOutcome
+from image.pulls.pull_picture import PullOutcome
 from runtime.lifecycle.operations import Operation, Stage, Ticket
 
 

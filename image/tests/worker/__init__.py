@@ -1,1 +1,1 @@
-"""Tests of the pull worker and the daemon's talk with it."""
+"""Tests of what runs in the pull worker process."""

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from image.errors import Unavailable
+from image.exchange.channel import Channel
 from image.model.platform import parse_platform
 from image.model.reference import parse_reference
 from image.registry.endpoint_rounds import EndpointRounds
 from image.registry.node_knowledge import NodeKnowledge
+from image.tests.exchange.test_messages import request
 from image.tests.fakes.fake_registry import FakeRegistry, layer_of
-from image.tests.worker.test_messages import request
-from image.worker.channel import Channel
 from image.worker.client_making import make_client
 from image.worker.daemon_door import DaemonDoor
 

@@ -11,14 +11,14 @@ import pytest
 
 from image.errors import Internal
 from image.host.landlock import landlock_abi
-from image.tests.worker.test_messages import request
+from image.tests.exchange.test_messages import request
 from image.worker.confinement import give_up, readable_places, writable_places
 
 _SCRIPT = """
 import json, os, ssl, socket, sys
 from image.model.json_document import parse_json_object
 from image.worker.confinement import give_up
-from image.worker.messages import read_request
+from image.exchange.messages import read_request
 from image.host.privileges import confine
 confine(memory_bytes=1 << 33, open_files=100)
 wanted = read_request(parse_json_object(sys.argv[1].encode(), subject="it", max_bytes=1 << 20))
@@ -105,7 +105,7 @@ def test_another_user_reaches_its_places_by_descriptors(tmp_path: Path) -> None:
 import os, sys
 from image.model.json_document import parse_json_object
 from image.worker.confinement import give_up
-from image.worker.messages import read_request
+from image.exchange.messages import read_request
 from image.host.privileges import confine
 confine(memory_bytes=1 << 33, open_files=100)
 wanted = give_up(read_request(parse_json_object(sys.argv[1].encode(), subject="it", max_bytes=1 << 20)))

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from image.errors import FailedPrecondition, Internal, NotFound
+from image.exchange.channel import Channel
+from image.exchange.messages import error_message
 from image.model.json_document import JsonObject
-from image.worker.channel import Channel
 from image.worker.daemon_door import DaemonDoor
-from image.worker.messages import error_message
 
 
 class Talk:

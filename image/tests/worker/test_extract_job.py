@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from image.errors import FailedPrecondition
+from image.exchange.below_messages import read_question
+from image.exchange.channel import Channel
+from image.exchange.messages import read_summary
+from image.pulls.below_answers import answer
 from image.store.below import Answers
+from image.tests.exchange.test_messages import request
 from image.tests.store.tar_making import TarMaker
-from image.tests.worker.test_messages import request
-from image.worker.below_questions import answer, read_question
-from image.worker.channel import Channel
 from image.worker.extract_job import extract_layer
-from image.worker.messages import read_summary
 
 BELOW = "sha256:" + "1" * 64
 

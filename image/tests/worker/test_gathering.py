@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from image.errors import InvalidArgument
 from image.model.reference import parse_reference
 from image.policy.policy_file import ACCEPT_ALL, Requirement
+from image.tests.exchange.test_messages import request
 from image.tests.policy.signing import write_public
-from image.tests.worker.test_messages import request
 from image.worker.gathering import gather
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from image.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
-from image.pull import Puller, PullSettings
+from image.pulls.puller import Puller, PullSettings
 from image.store.image_store import ImageStore
-from image.tests.worker.subprocess_launcher import SubprocessLauncher, TaskKeeper
+from image.tests.pulls.subprocess_launcher import SubprocessLauncher, TaskKeeper
 from image.tests.worker.test_archive_client import oci
 
 

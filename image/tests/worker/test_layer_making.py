@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 
 from image.errors import FailedPrecondition, ImageError, NotFound
+from image.exchange.below_messages import read_question
+from image.exchange.messages import PullEvent
 from image.model.descriptor import Descriptor
 from image.model.image_config import parse_image_config
 from image.model.json_document import JsonObject
+from image.pulls.below_answers import answer
 from image.registry.download import RESTART_REASON
 from image.store.lower_view import LowerView
+from image.tests.exchange.test_messages import over_the_wire, request
 from image.tests.fakes.fake_registry import PushedLayer, config_of, layer_of
-from image.tests.worker.test_messages import over_the_wire, request
-from image.worker.below_questions import answer, read_question
 from image.worker.daemon_door import DaemonDoor
 from image.worker.layer_making import LayerMaking, PlannedLayer, plan_layers
 from image.worker.limits import thread_count
-from image.worker.messages import PullEvent
 
 LAYERS = [layer_of({"a": b"1" * 5000}), layer_of({"b": b"2"}), layer_of({"c": b"3"})]
 

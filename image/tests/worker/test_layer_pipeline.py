@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from image.errors import FailedPrecondition, ImageError, ResourceExhausted, Unavailable
+from image.exchange.messages import PullEvent
 from image.model.digest import Digest, sha256_digest
 from image.store.layer_tree import LayerTree
 from image.store.unpack_tar import UnpackLimits
 from image.tests.store.image_making import layer
 from image.worker.layer_pipeline import LayerPipeline
-from image.worker.messages import PullEvent
 from image.worker.progress import LayerProgress
 
 TAR = layer("f", b"x" * 100_000)

@@ -5,9 +5,9 @@ import os
 import socket
 from pathlib import Path
 
-from image.tests.worker.subprocess_launcher import SubprocessLauncher
-from image.worker.channel import Channel
-from image.worker.daemon_side import worker_argv, worker_environment
+from image.exchange.channel import Channel
+from image.pulls.worker_conversation import worker_argv, worker_environment
+from image.tests.pulls.subprocess_launcher import SubprocessLauncher
 from image.worker.main import EXIT_FAILED, EXIT_ORPHANED
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from image.errors import FailedPrecondition
+from image.exchange.channel import Channel
+from image.exchange.staged_originals import blob_place
 from image.model.digest import matches_digest, parse_digest
-from image.originals import blob_place
+from image.tests.exchange.test_messages import request
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, layer_of
-from image.tests.worker.test_messages import request
-from image.worker.channel import Channel
 from image.worker.gathering import gather
 from image.worker.originals_job import OriginalsJob
 

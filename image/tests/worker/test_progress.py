@@ -2,7 +2,7 @@
 
 import pytest
 
-from image.worker.messages import PullEvent
+from image.exchange.messages import PullEvent
 from image.worker.progress import LayerProgress
 
 

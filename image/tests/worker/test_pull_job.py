@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from image.errors import FailedPrecondition, ImageError
+from image.exchange.below_messages import read_question
+from image.exchange.channel import Channel
+from image.exchange.messages import WorkerRequest
 from image.model.json_document import JsonObject
 from image.model.records import LayerRecord
+from image.pulls.below_answers import answer
 from image.store.below import Answers
+from image.tests.exchange.test_messages import request
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, config_of, layer_of
-from image.tests.worker.test_messages import request
-from image.worker.below_questions import answer, read_question
-from image.worker.channel import Channel
 from image.worker.gathering import gather
 from image.worker.limits import thread_count
-from image.worker.messages import WorkerRequest
 from image.worker.pull_job import PullJob
 
 

@@ -4,9 +4,9 @@ import socket
 from dataclasses import replace
 from pathlib import Path
 
+from image.exchange.channel import Channel
+from image.tests.exchange.test_messages import request
 from image.tests.fakes.fake_registry import FakeRegistry, layer_of
-from image.tests.worker.test_messages import request
-from image.worker.channel import Channel
 from image.worker.gathering import gather
 from image.worker.resolve_job import report_endpoints
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from image.errors import NotFound
+from image.exchange.channel import Channel
+from image.tests.exchange.test_messages import request
 from image.tests.fakes.fake_registry import FakeRegistry, Fault, layer_of
-from image.tests.worker.test_messages import request
-from image.worker.channel import Channel
 from image.worker.gathering import gather
 from image.worker.tags_job import list_tags
 
