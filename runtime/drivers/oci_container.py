@@ -84,6 +84,7 @@ class OciContainer:
         self._closed = False
         self._deleted = False
         self._made_here = False
+        self._taken_up = True
         self._changing = asyncio.Lock()
         self._execs = ExecLauncher(parts.id, parts.bundle, services, command)
         self._control = MonitorControl(parts.id, parts.bundle, parts.identity.monitor_pid)
@@ -102,7 +103,7 @@ class OciContainer:
 
     def mark_made_here(self) -> None:
         """Note that this process created the container, so that it is `created` until `start` is called."""
-        self._made_here = True
+        self._made_here, self._taken_up = True, False
 
     async def _watch(self) -> None:
         parts = self._parts
@@ -160,12 +161,17 @@ class OciContainer:
             self._start_limit,
         ):
             self._made_here = False  # from here on only the runtime knows whether it was started
-            await self._command.call(
-                "start",
-                self.id,
-                subject=f"start container {self.id}",
-                timeout_seconds=self._settings.start_timeout_seconds,
-            )
+            try:
+                await self._command.call(
+                    "start",
+                    self.id,
+                    subject=f"start container {self.id}",
+                    timeout_seconds=self._settings.start_timeout_seconds,
+                )
+            except PodRuntimeError:
+                # A start survives the daemon that was killed meanwhile, and may have come to its end just now.
+                if not (self._taken_up and await self._status("start") == "running"):
+                    raise
 
     async def exec(self, request: ExecRequest) -> ExecResult:
         """Run a command; see ContainerHandle."""
@@ -340,7 +346,7 @@ class OciContainer:
         """Kill a container that was never started: `delete --force` takes 110 ms with runc, this takes 3."""
         if self._ended.done():
             return
-        status = await self._status()
+        status = await self._status("delete")
         if status in ("running", "paused"):
             raise FailedPrecondition(
                 f"delete container {self.id}",
@@ -351,12 +357,12 @@ class OciContainer:
         self._kill()
         await self.wait_with_timeout(_FORCED_END_SECONDS)
 
-    async def _status(self) -> str:
+    async def _status(self, operation: str) -> str:
         if self._parts.init is None or self._parts.init.has_ended():
             return "stopped"
         if self._made_here:
             return "created"
-        states = await self._command.states(subject=f"delete container {self.id}")
+        states = await self._command.states(subject=f"{operation} container {self.id}")
         return next((state.status for state in states if state.id == self.id), "stopped")
 
     async def close(self) -> None:

@@ -37,6 +37,17 @@ async def test_update_sends_the_document_and_an_empty_one_is_not_sent(scene: Fak
     assert json.loads((scene.place / "updated").read_text()) == {"cpu": {"shares": 2}}
 
 
+async def test_start_that_the_killed_daemon_had_begun_counts(scene: FakePrograms) -> None:
+    request = scene.request()
+    handle = await scene.driver.create(request)
+    again = await scene.driver.open(request.id, request.bundle, handle.identity)
+    await handle.start()
+    await again.start()
+    with pytest.raises(FailedPrecondition, match="already running"):
+        await handle.start()
+    await again.close()
+
+
 async def test_attach_and_resize_reach_the_monitor(scene: FakePrograms) -> None:
     handle = await running(scene)
     (await handle.attach()).close()
