@@ -6,12 +6,15 @@ taken as they come and kept up to 4 MiB; a client that then does not take half o
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 from cri.streaming.client_stream import ClientStream
 
 LIMIT = 4 * 1024 * 1024
 """Bytes."""
 STALL_SECONDS = 1.0
+_LOOKS = 10
+"""A stall is counted in so many parts, not by the clock: while the daemon had no processor, no client could read."""
 _LONGEST_WRITE = 256 * 1024
 
 
@@ -44,11 +47,15 @@ class AttachQueue:
         self._filled.set()
         if self._size > self._limit:
             self._roomy.clear()
-            try:
-                async with asyncio.timeout(STALL_SECONDS):
+            await self._wait_room()
+
+    async def _wait_room(self) -> None:
+        for _ in range(_LOOKS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STALL_SECONDS / _LOOKS):
                     await self._roomy.wait()
-            except TimeoutError as error:
-                raise ClientTooSlow from error
+                return
+        raise ClientTooSlow
 
     def close(self) -> None:
         """No packets come any more."""

@@ -1,6 +1,7 @@
 """Output between a monitor and one client."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -51,3 +52,18 @@ async def test_a_stuck_client_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
     queue = AttachQueue(limit=10)
     with pytest.raises(ClientTooSlow):
         await queue.put(FakeCarrier().stream(), bytes(11))
+
+
+async def test_time_without_a_processor_is_not_the_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attach_queue, "STALL_SECONDS", 0.2)
+    carrier, queue = FakeCarrier(), AttachQueue(limit=10)
+    carrier.writable.clear()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(queue.deliver())
+        waiting = group.create_task(queue.put(carrier.stream(), b"more than fits"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        time.sleep(0.3)  # the daemon has no processor, and then the client reads at once
+        carrier.writable.set()
+        await waiting
+        queue.close()
