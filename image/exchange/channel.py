@@ -21,7 +21,9 @@ _LENGTH = struct.Struct(">I")
 
 
 def receive_first(end: socket.socket) -> JsonObject | None:
-    """Wait for one message in the calling thread, before a `Channel` takes the socket over; None at its end.
+    """Wait for one message in the calling thread, before a `Channel` takes the socket over.
+
+    None when the peer has closed its end, or was killed while it wrote.
 
     Raises:
         FailedPrecondition: as `Channel.receive`.
@@ -32,18 +34,19 @@ def receive_first(end: socket.socket) -> JsonObject | None:
     (length,) = _LENGTH.unpack(head)
     if length > MAX_FRAME:
         raise FailedPrecondition("pull", f"frame of {length} bytes is above {MAX_FRAME}")
-    return parse_json_object(_exactly(end, length), subject="message", max_bytes=MAX_FRAME)
+    body = _exactly(end, length)
+    if length and not body:
+        return None
+    return parse_json_object(body, subject="message", max_bytes=MAX_FRAME)
 
 
 def _exactly(end: socket.socket, size: int) -> bytes:
-    """Read so many bytes and no more: what follows is the channel's. Empty at the end of the stream."""
+    """Read so many bytes and no more: what follows is the channel's. Empty where the stream ends before."""
     content = bytearray()
     while len(content) < size:
         piece = end.recv(size - len(content))
-        if not piece and content:
-            raise FailedPrecondition("pull", "message is cut off")
         if not piece:
-            break
+            return b""
         content += piece
     return bytes(content)
 
@@ -77,21 +80,17 @@ class Channel:
         await self._writer.drain()
 
     async def receive(self) -> JsonObject | None:
-        """Wait for the next message; None when the peer has closed its end.
+        """Wait for the next message; None when the peer has closed its end, or was killed while it wrote.
 
         Raises:
-            FailedPrecondition: the frame is too large, cut off, or not an object in strict JSON.
+            FailedPrecondition: the frame is too large, or not an object in strict JSON.
         """
         try:
             (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
             if length > MAX_FRAME:
                 raise FailedPrecondition("pull", f"frame of {length} bytes is above {MAX_FRAME}")
             body = await self._reader.readexactly(length)
-        except asyncio.IncompleteReadError as error:
-            if error.partial:
-                raise FailedPrecondition("pull", "message is cut off") from error
-            return None
-        except ConnectionError:
+        except (asyncio.IncompleteReadError, ConnectionError):
             return None
         return parse_json_object(body, subject="message", max_bytes=MAX_FRAME)
 

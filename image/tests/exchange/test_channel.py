@@ -42,10 +42,9 @@ async def test_message_arrives_whole(ends: Ends) -> None:
     "frame",
     [
         struct.pack(">I", 0xFFFFFFFF),
-        struct.pack(">I", 5) + b"{",
+        struct.pack(">I", 0),
         struct.pack(">I", 2) + b"[]",
         struct.pack(">I", 3) + b"\xff{}",
-        b"\0\0",
     ],
 )
 async def test_nonsense_is_refused(ends: Ends, frame: bytes) -> None:
@@ -54,6 +53,23 @@ async def test_nonsense_is_refused(ends: Ends, frame: bytes) -> None:
     theirs.shutdown(socket.SHUT_WR)
     with pytest.raises(FailedPrecondition):
         await channel.receive()
+
+
+@pytest.mark.parametrize("frame", [b"", b"\0\0", struct.pack(">I", 5) + b"{"])
+async def test_a_peer_that_was_killed_while_it_wrote_has_ended(ends: Ends, frame: bytes) -> None:
+    channel, theirs = ends
+    theirs.sendall(frame)
+    theirs.shutdown(socket.SHUT_WR)
+    assert await channel.receive() is None
+
+
+@pytest.mark.parametrize("sent", [b"", b"\0\0", b"\0\0\0\x09{}"])
+def test_a_first_message_that_is_cut_off_is_the_end(sent: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    ours.sendall(sent)
+    ours.close()
+    assert receive_first(theirs) is None
+    theirs.close()
 
 
 async def test_own_message_above_the_limit_is_refused(
@@ -86,7 +102,7 @@ def test_the_first_message_leaves_the_next_to_the_channel() -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", [b"\0\0", b"\0\0\0\x09{}", b"\xff\xff\xff\xff"], ids=["head", "body", "too large"]
+    "sent", [b"\0\0\0\0", b"\0\0\0\x02[]", b"\xff\xff\xff\xff"], ids=["empty", "list", "too large"]
 )
 def test_a_first_message_that_is_no_frame_is_refused(sent: bytes) -> None:
     ours, theirs = socket.socketpair()
