@@ -176,27 +176,35 @@ async def test_a_layer_that_something_wants_now_is_not_taken_out(store: ImageSto
         await store.renew("sha256:" + "0" * 64)
 
 
+class SlowMounts:
+    """Mounts of layers that wait until they may go on, all of them or those of one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, only: str = "") -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        real = ErofsLayers.attach
+
+        def attach(layers: ErofsLayers, chain_id: str) -> Path:
+            if only in ("", chain_id):
+                self.begun.set()
+                assert self.go_on.wait(60)
+            return real(layers, chain_id)
+
+        monkeypatch.setattr(ErofsLayers, "attach", attach)
+
+
 async def test_an_image_that_is_removed_while_it_is_mounted_stays_for_the_container(
     store: ImageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = await add_image(store, "app:1", BASE)
-    begun, go_on = threading.Event(), threading.Event()
-    real = ErofsLayers.attach
-
-    def slow(layers: ErofsLayers, chain_id: str) -> Path:
-        begun.set()
-        assert go_on.wait(60)
-        return real(layers, chain_id)
-
-    monkeypatch.setattr(ErofsLayers, "attach", slow)
+    slow = SlowMounts(monkeypatch)
     async with asyncio.TaskGroup() as group:
         acquiring = group.create_task(store.acquire(record.id, "c"))
-        assert await asyncio.to_thread(begun.wait, 60)
+        assert await asyncio.to_thread(slow.begun.wait, 60)
         await store.remove(record.id)  # waits for nobody
         assert await store.collect() == 0
         other = await add_image(store, "other:1", TOP)
         assert store.list_images() == (other,)
-        go_on.set()
+        slow.go_on.set()
     assert (acquiring.result()[0] / "base").exists()
     await store.release("c")
     assert layers_on_disk(store) == 1
@@ -206,42 +214,26 @@ async def test_containers_of_one_slow_image_leave_threads_for_others(
     store: ImageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow_one, other = await add_image(store, "a:1", BASE), await add_image(store, "b:1", TOP)
-    go_on = threading.Event()
-    real = ErofsLayers.attach
-
-    def slow(layers: ErofsLayers, chain_id: str) -> Path:
-        if chain_id == slow_one.layers[0].chain_id:
-            assert go_on.wait(60)
-        return real(layers, chain_id)
-
-    monkeypatch.setattr(ErofsLayers, "attach", slow)
+    slow = SlowMounts(monkeypatch, only=slow_one.layers[0].chain_id)
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         for number in range(50):
             group.create_task(store.acquire(slow_one.id, f"slow{number}"))
         assert (await store.acquire(other.id, "quick"))[0].is_dir()
         assert len(store.list_images()) == 2
         await store.remove(other.id)
-        go_on.set()
+        slow.go_on.set()
 
 
 async def test_a_container_that_is_given_up_while_its_image_is_mounted_keeps_nothing(
     store: ImageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = await add_image(store, "app:1", BASE)
-    begun, go_on = threading.Event(), threading.Event()
-    real = ErofsLayers.attach
-
-    def slow(layers: ErofsLayers, chain_id: str) -> Path:
-        begun.set()
-        assert go_on.wait(60)
-        return real(layers, chain_id)
-
-    monkeypatch.setattr(ErofsLayers, "attach", slow)
+    slow = SlowMounts(monkeypatch)
     async with asyncio.TaskGroup() as group:
         acquiring = group.create_task(store.acquire(record.id, "c"))
-        assert await asyncio.to_thread(begun.wait, 60)
+        assert await asyncio.to_thread(slow.begun.wait, 60)
         await store.release("c")
-        go_on.set()
+        slow.go_on.set()
     assert acquiring.done()
     assert (await store.report()).uses == {}
 
