@@ -62,9 +62,10 @@ class EndpointRounds:
         return self._current
 
     @property
-    def has_others(self) -> bool:
-        """Whether this is the first round and it has more endpoints: the current one is not worth a long wait."""
-        return not self._rounds and bool(self._waiting)
+    def is_hurried(self) -> bool:
+        """Whether the current endpoint is not worth a long wait: a mirror, in the first round, that others follow."""
+        is_mirror = self._current is not None and not self._current.is_origin
+        return is_mirror and not self._rounds and bool(self._waiting)
 
     def note_success(self) -> None:
         """Record that the current endpoint served the request."""

@@ -189,7 +189,7 @@ class ManifestResolver:
         while True:
             endpoint = await rounds.wait_next()
             try:
-                patience = MIRROR_ANSWER_SECONDS if rounds.has_others else None
+                patience = MIRROR_ANSWER_SECONDS if rounds.is_hurried else None
                 found = await self._fetch_from(endpoint, subject, digest, expected, patience)
             except EndpointFailure as failure:
                 rounds.note_failure(failure.outcome)

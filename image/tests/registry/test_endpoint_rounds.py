@@ -9,6 +9,7 @@ from image.errors import ImageError, NotFound, PermissionDenied, Unavailable
 from image.protocol.endpoint_outcome import FailureKind, Outcome
 from image.protocol.mirror_rules import Endpoint
 from image.protocol.retry_policy import RetryPolicy
+from image.registry.endpoint_health import EndpointHealth
 from image.registry.endpoint_rounds import EndpointRounds, Habits
 
 MIRROR = Endpoint(url="https://m.test/v2", is_origin=False)
@@ -41,14 +42,26 @@ async def test_every_endpoint_is_asked_once_in_each_round() -> None:
         await state.wait_next()
 
 
-async def test_only_who_is_followed_in_the_first_round_has_others() -> None:
-    state = rounds(MIRROR, ORIGIN)
+async def hurried(state: EndpointRounds, attempts: int) -> list[bool]:
+    """Let each attempt fail in turn, and give which were not worth a long wait."""
     seen = []
-    for _ in range(4):
+    for _ in range(attempts):
         await state.wait_next()
-        seen.append(state.has_others)
+        seen.append(state.is_hurried)
         state.note_failure(failed(FailureKind.SERVER))
-    assert seen == [True, False, False, False]
+    return seen
+
+
+async def test_only_a_mirror_that_is_followed_in_the_first_round_is_hurried() -> None:
+    assert await hurried(rounds(MIRROR, ORIGIN), 4) == [True, False, False, False]
+
+
+async def test_an_origin_before_a_dead_mirror_has_its_time() -> None:
+    health = EndpointHealth()
+    health.note_unreachable(MIRROR)
+    habits = Habits(policy=RetryPolicy(first_wait=0.0, max_attempts=2), health=health)
+    state = EndpointRounds("it", (MIRROR, ORIGIN), habits)
+    assert await hurried(state, 2) == [False, False]
 
 
 async def test_mirror_that_does_not_have_it_is_not_asked_again() -> None:
