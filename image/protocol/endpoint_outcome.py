@@ -1,4 +1,4 @@
-"""Outcomes of endpoints: what an answer means for the next step, and the one error told when all failed.
+"""Outcomes of endpoints: what an answer means for the next step, what an operator is told, and the error when all failed.
 
 Pure. The decisions of pull rules 1.16 (retry) and 1.22 (next endpoint) live here and nowhere else:
 
@@ -67,6 +67,28 @@ class Outcome:
 
     def __str__(self) -> str:
         return f"{self.endpoint}: {self.text}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndpointReport:
+    """What one endpoint said when an operator had it asked."""
+
+    url: str
+    """The manifest's, redacted."""
+    rule: str
+    """`origin`, or file and line for one that is written in a hosts.toml."""
+    auth: str
+    """Where the credential came from; `anonymous` for none."""
+    why: str
+    """Why this credential, or none."""
+    asked: bool
+    """False when hosts.toml does not let it resolve names."""
+    works: bool
+    result: str
+    """`200`, or what went wrong."""
+    digest: str
+    """What it says the reference means; empty when it does not tell."""
+    seconds: float
 
 
 class EndpointFailure(Exception):

@@ -4,35 +4,20 @@ Promise: whatever the worker sends, only this question fails.
 """
 
 import asyncio
-from dataclasses import dataclass
 
 from image.errors import DeadlineExceeded, FailedPrecondition, Internal, Unavailable
 from image.exchange.channel import Channel
 from image.exchange.messages import WorkerRequest, read_error
 from image.model.json_document import JsonObject
+from image.protocol.endpoint_outcome import EndpointReport
 from image.pulls.worker_pool import WorkerPool
 
 MAX_ENDPOINTS = 200
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EndpointAnswer:
-    """What one endpoint said, as the worker tells it."""
-
-    url: str
-    rule: str
-    auth: str
-    why: str
-    asked: bool
-    works: bool
-    result: str
-    digest: str
-    seconds: float
-
-
 async def ask_endpoints(
     workers: WorkerPool, request: WorkerRequest, seconds: float
-) -> tuple[EndpointAnswer, ...]:
+) -> tuple[EndpointReport, ...]:
     """Ask a worker what the endpoints of the request's reference say.
 
     Raises:
@@ -83,8 +68,8 @@ async def _receive(channel: Channel, subject: str) -> JsonObject | None:
         raise Internal(subject, f"worker sent nonsense: {error.cause}") from error
 
 
-def _read(one: JsonObject) -> EndpointAnswer:
-    return EndpointAnswer(
+def _read(one: JsonObject) -> EndpointReport:
+    return EndpointReport(
         url=one.text("url")[:4096],
         rule=one.text("rule")[:4200],
         auth=one.text("auth")[:200],

@@ -19,9 +19,10 @@ from image.model.records import ImageRecord, RegistryAuth
 from image.model.reference import Reference, parse_bare_name, parse_reference
 from image.policy.import_check import check_import
 from image.policy.policy_reading import read_policy
+from image.protocol.endpoint_outcome import EndpointReport
 from image.pulls.archive_question import ArchiveListing, ask_archive
 from image.pulls.download_slots import DownloadSlots
-from image.pulls.endpoint_question import EndpointAnswer, ask_endpoints
+from image.pulls.endpoint_question import ask_endpoints
 from image.pulls.neighbours import Neighbours
 from image.pulls.originals import Originals
 from image.pulls.pull_picture import PullPicture
@@ -173,7 +174,7 @@ class Puller:
 
     async def endpoints(
         self, reference_text: str, *, auth: RegistryAuth | None = None
-    ) -> tuple[EndpointAnswer, ...]:
+    ) -> tuple[EndpointReport, ...]:
         """Ask every endpoint of a reference what it says, as a pull would; downloads nothing.
 
         Raises:

@@ -18,6 +18,7 @@ from image.model.media_types import is_nondistributable
 from image.model.platform import Platform
 from image.model.records import RegistryAuth
 from image.model.reference import Reference
+from image.protocol.endpoint_outcome import EndpointReport
 from image.protocol.foreign_urls import foreign_endpoints
 from image.protocol.mirror_rules import Endpoint
 from image.protocol.proxy_rules import ProxyRules
@@ -28,7 +29,7 @@ from image.registry.credential_source import CredentialSource
 from image.registry.download import RESTART_REASON, BlobDownload, RunningHash
 from image.registry.endpoint_caller import EndpointCaller
 from image.registry.endpoint_health import EndpointHealth
-from image.registry.endpoint_report import EndpointReport, report_endpoints
+from image.registry.endpoint_report import report_endpoints
 from image.registry.endpoint_rounds import Habits
 from image.registry.http_transport import HttpTransport
 from image.registry.node_knowledge import NodeKnowledge

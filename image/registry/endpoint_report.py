@@ -6,40 +6,17 @@ answer's head, retries nothing, and changes no one's opinion of an endpoint.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from image.errors import ImageError
 from image.model.media_types import MANIFEST_ACCEPT
 from image.model.reference import Reference
-from image.protocol.endpoint_outcome import EndpointFailure
+from image.protocol.endpoint_outcome import EndpointFailure, EndpointReport
 from image.protocol.mirror_rules import Endpoint
 from image.protocol.url_origin import redact_url
 from image.registry.credential_source import CredentialSource, FoundCredential
 from image.registry.endpoint_caller import EndpointCaller, manifest_url
 
 _ACCEPT = (("Accept", ", ".join(MANIFEST_ACCEPT)),)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EndpointReport:
-    """One endpoint's answer."""
-
-    url: str
-    """The manifest's, redacted."""
-    rule: str
-    """`origin`, or file and line for one that is written in a hosts.toml."""
-    auth: str
-    """Where the credential came from; `anonymous` for none."""
-    why: str
-    """Why this credential, or none."""
-    asked: bool
-    """False when hosts.toml does not let it resolve names."""
-    works: bool
-    result: str
-    """`200`, or what went wrong."""
-    digest: str
-    """What it says the reference means; empty when it does not tell."""
-    seconds: float
 
 
 async def report_endpoints(

@@ -13,7 +13,7 @@ from cri.tests.sample_records import container_record, sandbox_record
 from image.errors import ImageError
 from image.exchange.messages import PullEvent
 from image.model.records import ImageRecord, RegistryAuth
-from image.pulls.endpoint_question import EndpointAnswer
+from image.protocol.endpoint_outcome import EndpointReport
 from image.pulls.pull_picture import PullPicture
 from image.pulls.puller import PulledTags, Puller, RunningPull
 from image.store.image_store import ImageStore
@@ -71,10 +71,10 @@ class ScriptedPuller:
 
     async def endpoints(
         self, reference_text: str, *, auth: RegistryAuth | None = None
-    ) -> tuple[EndpointAnswer, ...]:
+    ) -> tuple[EndpointReport, ...]:
         self.asked.append((reference_text, auth, "", ""))
         return (
-            EndpointAnswer(
+            EndpointReport(
                 url="http://m",
                 rule="origin",
                 auth="anonymous",

@@ -11,7 +11,8 @@ import pytest
 from image.errors import DeadlineExceeded, ImageError, Internal, NotFound, Unavailable
 from image.exchange.channel import Channel
 from image.exchange.messages import error_message
-from image.pulls.endpoint_question import EndpointAnswer, ask_endpoints
+from image.protocol.endpoint_outcome import EndpointReport
+from image.pulls.endpoint_question import ask_endpoints
 from image.pulls.worker_pool import WorkerPool
 from image.tests.exchange.test_messages import request
 
@@ -54,7 +55,7 @@ class OneWorker:
 
 async def ask(
     say: Callable[[Channel], None], *, leave: bool = True, seconds: float = 5.0
-) -> tuple[EndpointAnswer, ...]:
+) -> tuple[EndpointReport, ...]:
     pool = cast(WorkerPool, OneWorker(say, leave=leave))
     return await ask_endpoints(pool, request(None), seconds)
 
