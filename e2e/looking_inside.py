@@ -5,7 +5,6 @@ Only shortens tests; every check stays in them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -74,12 +73,3 @@ def spec_text(node: Node, container_id: str) -> str:
 def first_pid(node: Node, container_id: str) -> int:
     """Return the pid of a container's first process, as the daemon's host sees it."""
     return int((bundle_of(node, container_id) / "pid").read_text())
-
-
-def wait_executed(node: Node, container_id: str, program: str = "sleep") -> None:
-    """Wait until the first process has become its program; until then it is the runtime's, also after a start."""
-    comm = Path(f"/proc/{first_pid(node, container_id)}/comm")
-    deadline = time.monotonic() + 60
-    while comm.read_text() != f"{program}\n":
-        assert time.monotonic() < deadline, f"{container_id} never ran {program}"
-        time.sleep(0.01)

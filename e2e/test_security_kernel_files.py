@@ -13,9 +13,9 @@ from cri.api import api_pb2
 from e2e.daemon import Lading
 from e2e.images.layer import Entry, directory, regular, symlink
 from e2e.kubelet_requests import ContainerShape, pod_config
-from e2e.looking_inside import output, wait_executed
+from e2e.looking_inside import output
 from e2e.made_images import made_image
-from e2e.node import Node, refused
+from e2e.node import Node, refused, wait_program
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 UP = "../" * 40
@@ -81,7 +81,7 @@ def test_e4_kernel_file_systems_are_fresh_whatever_the_image_has(
         pod = each_node.run(change=of_pod)
         container_id = pod.create_changed(change, ContainerShape(image=name))
         each_node.client.start(container_id)
-        wait_executed(each_node, container_id)
+        wait_program(each_node.client, container_id, "sleep")
         mounts = output(each_node, container_id, "cat", "/proc/self/mountinfo").splitlines()
         kinds = {line.split()[4]: line.split(" - ")[1].split()[0] for line in mounts}
         assert kinds["/proc"] == "proc"

@@ -20,9 +20,9 @@ from cri.api import api_pb2
 from e2e.daemon import Lading
 from e2e.images.layer import GZIP, Layer, compress, digest_of, regular
 from e2e.kubelet_requests import ContainerShape, pod_config
-from e2e.looking_inside import bundle_of, of_image, output, wait_executed
+from e2e.looking_inside import bundle_of, of_image, output
 from e2e.made_images import SHELL, made_image
-from e2e.node import Node, refused
+from e2e.node import Node, refused, wait_program
 from e2e.session import Session
 from e2e.test_bad_surroundings import troubled_node
 
@@ -188,7 +188,7 @@ def test_j1_file_above_ten_mebibytes_is_refused_and_one_below_is_read(
             if fits:
                 container_id = pod.create_changed(of_image, ContainerShape(image=image))
                 node.client.start(container_id)
-                wait_executed(node, container_id)
+                wait_program(node.client, container_id, "sleep")
                 assert output(node, container_id, "grep", "^Uid", "/proc/1/status").split()[1] == (
                     "77"
                 )

@@ -83,8 +83,8 @@ class OciContainer:
         self._command = command
         self._closed = False
         self._deleted = False
-        self._made_here = False
-        self._taken_up = True
+        self._made_here = False  # and not started yet
+        self._taken_up = True  # from an earlier daemon
         self._changing = asyncio.Lock()
         self._execs = ExecLauncher(parts.id, parts.bundle, services, command)
         self._control = MonitorControl(parts.id, parts.bundle, parts.identity.monitor_pid)
