@@ -24,6 +24,7 @@ setup: $(VENV)/.installed-dev $(PAUSE) ## Install packages, tools and the virtua
 	@$(SETUP)/go_tools.sh crictl critest runc cni-plugins schemas
 
 $(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || $(SETUP)/debian_packages.sh python
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Lading needs Python 3.11 or later" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(SETUP)/debian_packages.sh python
 	@$(PYTHON) -m venv $(VENV)
